@@ -1,0 +1,31 @@
+package call
+
+// Wish is what a party asks for during a call. A re-INVITE, a REFER, an API call and a button all become the same wish,
+// read by the one goroutine that tells the call's story. The set is closed.
+type Wish interface{ wish() }
+
+type (
+	// Hold asks that the other party be put on hold (RFC 3264 section 8.4: an offer of sendonly or inactive).
+	Hold struct{}
+	// Resume ends a hold.
+	Resume struct{}
+	// Consult asks for a second party while the first one waits.
+	Consult struct{ To string }
+	// Complete joins the consulted party with the one who waits, and leaves.
+	Complete struct{}
+	// Abandon drops the consulted party and goes back to the one who waits.
+	Abandon struct{}
+	// Transfer hands the other party on without asking first.
+	Transfer struct{ To string }
+	// Digits are keys pressed and told us by signalling (INFO, an API call). Keys pressed in the sound itself
+	// (RFC 4733) are relayed with the sound.
+	Digits struct{ Tones string }
+)
+
+func (Hold) wish()     {}
+func (Resume) wish()   {}
+func (Consult) wish()  {}
+func (Complete) wish() {}
+func (Abandon) wish()  {}
+func (Transfer) wish() {}
+func (Digits) wish()   {}
