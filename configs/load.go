@@ -1,0 +1,53 @@
+package configs
+
+import (
+	"embed"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/goccy/go-yaml"
+)
+
+// shipped are the files of this folder, so that one binary can show its defaults and run its demo.
+//
+//go:embed cordboard.yaml demo.yaml bench.yaml
+var shipped embed.FS
+
+// Load reads and checks the file at path. The error of a file that was read but is not right is a *Report with every
+// problem in it; the Config is nil then.
+func Load(path string) (*Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	return Parse(path, text)
+}
+
+// Parse is Load for a text that is already in memory; name stands for the file in messages, and its folder is the one
+// that relative paths start from.
+func Parse(name string, text []byte) (*Config, error) {
+	cfg := Default()
+	if err := yaml.UnmarshalWithOptions(text, cfg, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Base(name), err)
+	}
+	return cfg, nil
+}
+
+// Demo is configs/demo.yaml: what `cordboard demo` runs.
+func Demo() (*Config, error) { return parseShipped("demo.yaml") }
+
+// Bench is configs/bench.yaml: what the load generator is pointed at.
+func Bench() (*Config, error) { return parseShipped("bench.yaml") }
+
+// Shipped is the text of one of the files that come with the program: "cordboard.yaml" (complete and commented, equal to
+// the defaults), "demo.yaml" or "bench.yaml".
+func Shipped(name string) ([]byte, error) { return shipped.ReadFile(name) }
+
+func parseShipped(name string) (*Config, error) {
+	text, err := shipped.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(name, text)
+}

@@ -1,0 +1,27 @@
+package configs
+
+import "time"
+
+// Node is this process.
+type Node struct {
+	// DataDir is the folder of the database. "temporary" is a new folder that is removed when the gateway stops.
+	DataDir string `yaml:"data_dir"`
+	// Drain is how long the first SIGTERM waits for calls to end by themselves before it ends them.
+	Drain time.Duration `yaml:"drain_timeout"`
+}
+
+// TemporaryDir is the value of Node.DataDir that asks for a folder that does not outlive the process.
+const TemporaryDir = "temporary"
+
+// Temporary reports whether nothing is to be kept after the process.
+func (n Node) Temporary() bool { return n.DataDir == TemporaryDir }
+
+func defaultNode() Node { return Node{DataDir: "/var/lib/cordboard", Drain: 10 * time.Minute} }
+
+// Log is what is written to standard error.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info, warn or error
+	Format string `yaml:"format"` // json or console
+}
+
+func defaultLog() Log { return Log{Level: "info", Format: "json"} }
