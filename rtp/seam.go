@@ -76,7 +76,8 @@ type Session interface {
 	Accept(answer []byte) error
 	// Out is the one outgoing stream. It exists before any negotiation and is never replaced.
 	Out() *Stream
-	// Direction is what the last negotiation left us: SendOnly or Inactive means the far side holds us.
+	// Direction is what the last negotiation left us, from our side: RecvOnly (they offered sendonly) or Inactive means
+	// that the far side holds us.
 	Direction() Direction
 	// Quality is what has been received and reported so far.
 	Quality() Quality
