@@ -1,0 +1,142 @@
+package sip
+
+import (
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+)
+
+// Config is all that an Endpoint needs to know. Only listeners, Users (when anybody may register) and Trunks (when
+// anybody may call from outside) have no useful zero value.
+type Config struct {
+	Log     *zap.Logger           // nil: silent
+	Metrics prometheus.Registerer // nil: not counted anywhere
+
+	UDP, TCP  []string   // listen addresses, "127.0.0.1:5060"; port 0 lets the system choose, Addrs tells which
+	Advertise netip.Addr // what Via and Contact say when a listener is bound to a wildcard; zero: the bound address
+	UserAgent string     // User-Agent and Server; default "Cordboard"
+	Realm     string     // of the digest challenges; default "cordboard"
+
+	Trunks        []Trunk
+	PhoneNetworks []netip.Prefix // where desk phones may register from
+	Users         Users          // who may register and call; nil: nobody
+	Door          DoorConfig     // browsers
+	MaxDialogs    int            // more inbound calls than this are refused with 503; default 5000
+
+	Timeouts Timeouts
+}
+
+// Trunk is a line to the world: a carrier, a PBX, an SBC.
+type Trunk struct {
+	Name      string
+	Sources   []netip.Prefix // whose requests are this trunk's; the longest prefix of all trunks wins
+	Target    string         // host:port we send calls to; empty: the trunk is for incoming calls only
+	Transport string         // "udp" (default) or "tcp"
+	Username  string         // for a trunk that challenges us (RFC 3261 section 22); empty: it must not
+	Password  string
+	Domain    string // host part of From and To towards the trunk; empty: our address and the target's host
+}
+
+// Users says who may register and call.
+type Users interface {
+	// Password returns the secret of a digest user name, which may be a short-lived credential, and the address of
+	// record it stands for.
+	Password(username string) (password, aor string, ok bool)
+	// AOR returns the canonical address of record (the agent's id) for the user part of a URI: an id, an extension.
+	AOR(user string) (canonical string, ok bool)
+}
+
+// DoorConfig is how browsers get in.
+type DoorConfig struct {
+	Origins          []string      // allowed Origin headers; empty: the same origin only
+	MaxSockets       int           // all browsers together; default 2000
+	PerAddress       int           // from one address; default 0, no limit below MaxSockets
+	HandshakeTimeout time.Duration // default 10 s
+	// Authenticate reads the session of the upgrade request. aor "" lets the socket in, but it must answer a digest
+	// challenge; an error refuses it.
+	Authenticate func(*http.Request) (aor string, err error)
+}
+
+// Timeouts are the waits of the signalling. Zero means the default.
+type Timeouts struct {
+	// T1 and T2 pace what we retransmit ourselves, 2xx to INVITE (RFC 3261 section 13.3.1.4). 500 ms and 4 s.
+	T1, T2 time.Duration
+	// NoACK is how long a 2xx of ours waits for its ACK before we hang up: 64*T1 = 32 s (same section).
+	NoACK time.Duration
+	// Bye is how long a BYE, CANCEL or other short request waits for its answer before we consider it said. 5 s: the
+	// call is over for us whatever the far side answers.
+	Bye time.Duration
+	// ByeBeforeACK is how long a BYE of ours waits for the ACK of our 2xx (RFC 3261 section 15). 5 s.
+	ByeBeforeACK time.Duration
+	// Reoffer is how long a re-INVITE of ours waits for its answer. 32 s, as every transaction.
+	Reoffer time.Duration
+	// Request is how long a request inside a dialog waits for the user of this package to respond before we do. 5 s:
+	// the sender's own transaction gives up after 32 s, a person after less.
+	Request time.Duration
+	// KeepAlive is the pause between two OPTIONS to each registered device. 25 s: below the 30 s after which the
+	// stricter NAT boxes forget a UDP mapping, and below half of SocketIdle.
+	KeepAlive time.Duration
+	// SocketIdle closes a browser's socket that says nothing at all. 60 s: it answers our OPTIONS every 25 s.
+	SocketIdle time.Duration
+	// StreamIdle closes a TCP connection that says nothing at all. 10 min: trunks keep theirs open between calls.
+	StreamIdle time.Duration
+	// FlowGrace is how long a dialog lives on after its browser's socket was lost. 30 s: a Wi-Fi change or a page that
+	// reconnects takes seconds, and the sound goes on meanwhile.
+	FlowGrace time.Duration
+	// Goodbye is how long Close lets the BYEs of the calls that are up go out before it closes the transports. 2 s.
+	Goodbye time.Duration
+	// Dial is how long a TCP connection to a trunk may take. 5 s: an unreachable trunk must fail over quickly.
+	Dial time.Duration
+}
+
+func (c Config) withDefaults() Config {
+	if c.Log == nil {
+		c.Log = zap.NewNop()
+	}
+	if c.Metrics == nil {
+		c.Metrics = prometheus.NewRegistry()
+	}
+	orString(&c.UserAgent, "Cordboard")
+	orString(&c.Realm, "cordboard")
+	if c.MaxDialogs == 0 {
+		c.MaxDialogs = 5000
+	}
+	if c.Door.MaxSockets == 0 {
+		c.Door.MaxSockets = 2000
+	}
+	or(&c.Door.HandshakeTimeout, 10*time.Second)
+	c.Timeouts = c.Timeouts.withDefaults()
+	return c
+}
+
+func (t Timeouts) withDefaults() Timeouts {
+	or(&t.T1, 500*time.Millisecond)
+	or(&t.T2, 4*time.Second)
+	or(&t.NoACK, 64*t.T1)
+	or(&t.Bye, 5*time.Second)
+	or(&t.ByeBeforeACK, 5*time.Second)
+	or(&t.Reoffer, 32*time.Second)
+	or(&t.Request, 5*time.Second)
+	or(&t.KeepAlive, 25*time.Second)
+	or(&t.SocketIdle, 60*time.Second)
+	or(&t.StreamIdle, 10*time.Minute)
+	or(&t.FlowGrace, 30*time.Second)
+	or(&t.Goodbye, 2*time.Second)
+	or(&t.Dial, 5*time.Second)
+	return t
+}
+
+func or(d *time.Duration, def time.Duration) {
+	if *d == 0 {
+		*d = def
+	}
+}
+
+func orString(s *string, def string) {
+	if *s == "" {
+		*s = def
+	}
+}
