@@ -16,8 +16,8 @@ import (
 // waits beside it, and becomes the row when the lease is settled: alone after Delivered, merged otherwise. A message for
 // a parked row is merged and the whole is tried again.
 type Rows interface {
-	// Lease hands out at most limit rows of the kind that are due at now, the longest waiting first, and nobody else
-	// gets them until they are settled or hold has passed. next is when the next row that was not handed out is due;
+	// Lease hands out at most limit rows of the kind that are due at now, the longest due first, and nobody else
+	// gets them until they are settled or hold has passed. When it hands out none, next is when the next one is due;
 	// zero: nothing waits.
 	Lease(ctx context.Context, kind string, now time.Time, limit int, hold time.Duration) (rows []Row, next time.Time, err error)
 	// Settle ends leases. A row whose lease has been lost in the meantime is left alone.

@@ -2,37 +2,203 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/cordboard/cordboard/outbox"
 )
 
 // Outbox is the outbox's rows in this database.
-type Outbox struct{}
+type Outbox struct {
+	write *sql.DB
+	read  *sql.DB
+	news  chan struct{}
+}
 
 var _ outbox.Rows = (*Outbox)(nil)
 
-// Lease implements outbox.Rows.
-func (o *Outbox) Lease(ctx context.Context, kind string, now time.Time, limit int, hold time.Duration) ([]outbox.Row, time.Time, error) {
-	return nil, time.Time{}, errNotBuilt
+// openOutbox takes back what the process before had leased: it is not there any more to settle it.
+func openOutbox(ctx context.Context, write, read *sql.DB) (*Outbox, error) {
+	o := &Outbox{write: write, read: read, news: make(chan struct{}, 1)}
+	if _, err := write.ExecContext(ctx, `UPDATE outbox SET lease = 0, held_until = 0 WHERE lease <> 0`); err != nil {
+		return nil, fmt.Errorf("outbox: %w", err)
+	}
+	o.tell()
+	return o, nil
 }
-
-// Settle implements outbox.Rows.
-func (o *Outbox) Settle(ctx context.Context, settled []outbox.Settled) error { return errNotBuilt }
-
-// Stats implements outbox.Rows.
-func (o *Outbox) Stats(ctx context.Context) (outbox.Stats, error) { return outbox.Stats{}, errNotBuilt }
 
 // News implements outbox.Rows.
-func (o *Outbox) News() <-chan struct{} { return nil }
+func (o *Outbox) News() <-chan struct{} { return o.news }
 
-// Put puts messages in outside of any call, in a transaction of their own.
-func (o *Outbox) Put(ctx context.Context, messages ...outbox.Message) error { return errNotBuilt }
-
-// Parked lists what gave up, the oldest first.
-func (o *Outbox) Parked(ctx context.Context, limit int) ([]outbox.Parked, error) {
-	return nil, errNotBuilt
+func (o *Outbox) tell() {
+	select {
+	case o.news <- struct{}{}:
+	default:
+	}
 }
 
-// Requeue sends a parked row on its way again; an empty key sends all of the kind. It says how many.
-func (o *Outbox) Requeue(ctx context.Context, kind, key string) (int, error) { return 0, errNotBuilt }
+// Put puts messages in outside of any call, in a transaction of their own.
+func (o *Outbox) Put(ctx context.Context, messages ...outbox.Message) error {
+	for _, m := range messages {
+		if err := m.Check(); err != nil {
+			return err
+		}
+	}
+	err := within(ctx, o.write, func(tx *sql.Tx) error {
+		for _, m := range messages {
+			if err := put(ctx, tx, m, time.Now()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("put messages: %w", err)
+	}
+	o.tell()
+	return nil
+}
+
+// Lease implements outbox.Rows. An idle worker asks the readers only, and takes none of the writer's time.
+func (o *Outbox) Lease(ctx context.Context, kind string, now time.Time, limit int, hold time.Duration) ([]outbox.Row, time.Time, error) {
+	next, err := o.next(ctx, kind, now)
+	if err != nil || next.IsZero() || next.After(now) {
+		return nil, next, err
+	}
+	var leased []outbox.Row
+	err = within(ctx, o.write, func(tx *sql.Tx) error {
+		leased, err = lease(ctx, tx, kind, now, limit, hold)
+		return err
+	})
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("lease: %w", err)
+	}
+	return leased, now, nil // there may be more that is due
+}
+
+// next is when the next row of the kind is due: now, if one is already.
+func (o *Outbox) next(ctx context.Context, kind string, now time.Time) (time.Time, error) {
+	var due bool
+	var at sql.NullInt64
+	err := o.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM outbox WHERE kind = ? AND parked = 0 AND due <= ? AND held_until <= ?)`,
+		kind, micros(now), micros(now)).Scan(&due)
+	if err == nil && !due {
+		err = o.read.QueryRowContext(ctx, `SELECT MIN(CASE WHEN held_until > due THEN held_until ELSE due END)
+			FROM outbox WHERE kind = ? AND parked = 0`, kind).Scan(&at)
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("next row: %w", err)
+	}
+	if due {
+		return now, nil
+	}
+	return moment(at.Int64), nil
+}
+
+func lease(ctx context.Context, tx *sql.Tx, kind string, now time.Time, limit int, hold time.Duration) ([]outbox.Row, error) {
+	token := rand.Int64N(1<<62) + 1
+	found, err := tx.QueryContext(ctx, `UPDATE outbox SET lease = ?, held_until = ? WHERE kind = ? AND id IN
+			(SELECT id FROM outbox WHERE kind = ? AND parked = 0 AND due <= ? AND held_until <= ? ORDER BY due LIMIT ?)
+		RETURNING id, body, COALESCE(late, ''), attempts, since`,
+		token, micros(now.Add(hold)), kind, kind, micros(now), micros(now), limit)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	var rows []outbox.Row
+	var joined []int // those whose late news of a lost lease must be joined
+	for found.Next() {
+		r := outbox.Row{Message: outbox.Message{Kind: kind}, Lease: token}
+		var body, late string
+		var since int64
+		if err := found.Scan(&r.Key, &body, &late, &r.Attempts, &since); err != nil {
+			return nil, err
+		}
+		r.Since, r.Body = moment(since), json.RawMessage(body)
+		if late != "" {
+			if r.Body, err = outbox.Merge(r.Body, json.RawMessage(late)); err != nil {
+				return nil, err
+			}
+			joined = append(joined, len(rows))
+		}
+		rows = append(rows, r)
+	}
+	if err := errors.Join(found.Err(), found.Close()); err != nil {
+		return nil, err
+	}
+	for _, i := range joined {
+		if _, err := tx.ExecContext(ctx, `UPDATE outbox SET body = ?, late = NULL WHERE kind = ? AND id = ?`,
+			string(rows[i].Body), kind, rows[i].Key); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
+// put merges a message into its row by the rules of outbox.Rows.
+func put(ctx context.Context, tx *sql.Tx, m outbox.Message, now time.Time) error {
+	due := micros(now)
+	if m.NotBefore.After(now) {
+		due = micros(m.NotBefore)
+	}
+	var body, late, reason string
+	var lateDue, rowDue, token int64
+	var parked bool
+	err := tx.QueryRowContext(ctx, `SELECT body, COALESCE(late, ''), late_due, due, lease, parked, reason FROM outbox
+		WHERE kind = ? AND id = ?`, m.Kind, m.Key).Scan(&body, &late, &lateDue, &rowDue, &token, &parked, &reason)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		_, err = tx.ExecContext(ctx, `INSERT INTO outbox (kind, id, body, since, due) VALUES (?, ?, ?, ?, ?)`,
+			m.Kind, m.Key, string(m.Body), micros(now), due)
+		return err
+	case err != nil:
+		return err
+	case token != 0: // under way: wait beside it
+		if late == "" {
+			_, err = tx.ExecContext(ctx, `UPDATE outbox SET late = ?, late_since = ?, late_due = ? WHERE kind = ? AND id = ?`,
+				string(m.Body), micros(now), due, m.Kind, m.Key)
+			return err
+		}
+		joined, err := outbox.Merge(json.RawMessage(late), m.Body)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE outbox SET late = ?, late_due = ? WHERE kind = ? AND id = ?`,
+			string(joined), min(lateDue, due), m.Kind, m.Key)
+		return err
+	}
+	joined, err := mergeAll(body, late, string(m.Body))
+	if err != nil {
+		return err
+	}
+	switch {
+	case parked: // the news may be the cure
+		reason = ""
+	case reason != "": // it has failed and pauses: news does not shorten the pause
+		due = rowDue
+	default:
+		due = min(due, rowDue)
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE outbox SET body = ?, late = NULL, due = ?, parked = 0,
+		attempts = CASE WHEN parked = 1 THEN 0 ELSE attempts END, reason = ? WHERE kind = ? AND id = ?`,
+		joined, due, reason, m.Kind, m.Key)
+	return err
+}
+
+func mergeAll(bodies ...string) (string, error) {
+	var all json.RawMessage
+	for _, b := range bodies {
+		if b == "" {
+			continue
+		}
+		var err error
+		if all, err = outbox.Merge(all, json.RawMessage(b)); err != nil {
+			return "", err
+		}
+	}
+	return string(all), nil
+}
