@@ -1,0 +1,143 @@
+package lab
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// rtpPort is one UDP socket for RTP with its odd neighbour for RTCP (RFC 3550 section 11), read by the metronome. The
+// time of a packet is the kernel's, so that our own scheduling is not measured.
+type rtpPort struct {
+	fd, rtcp int
+	addr     netip.AddrPort
+	hear     func(packet []byte, from netip.AddrPort, at time.Time)
+	reading  sync.Mutex
+	closed   bool // guarded by reading
+}
+
+func openPort(ip netip.Addr, hear func([]byte, netip.AddrPort, time.Time)) (*rtpPort, error) {
+	if !ip.Is4() {
+		return nil, fmt.Errorf("the lab's plain RTP is IPv4: %s", ip)
+	}
+	for range 100 {
+		fd, port, err := udpSocket(ip, 0)
+		if err != nil {
+			return nil, err
+		}
+		if port%2 == 0 {
+			if rtcp, _, err := udpSocket(ip, port+1); err == nil {
+				if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
+					return nil, err
+				}
+				return &rtpPort{fd: fd, rtcp: rtcp, addr: netip.AddrPortFrom(ip, uint16(port)), hear: hear}, nil
+			}
+		}
+		_ = unix.Close(fd)
+	}
+	return nil, fmt.Errorf("no even port with a free neighbour on %s", ip)
+}
+
+func udpSocket(ip netip.Addr, port int) (fd, bound int, err error) {
+	fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, 0, err
+	}
+	if err = unix.Bind(fd, &unix.SockaddrInet4{Addr: ip.As4(), Port: port}); err == nil {
+		var name unix.Sockaddr
+		if name, err = unix.Getsockname(fd); err == nil {
+			return fd, name.(*unix.SockaddrInet4).Port, nil
+		}
+	}
+	_ = unix.Close(fd)
+	return -1, 0, err
+}
+
+// send writes one packet; a full socket buffer loses it, as a network would.
+func (p *rtpPort) send(packet []byte, to netip.AddrPort) error {
+	return unix.Sendto(p.fd, packet, unix.MSG_DONTWAIT, &unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())})
+}
+
+// drain reads what has arrived.
+func (p *rtpPort) drain(r *reader) {
+	p.reading.Lock()
+	defer p.reading.Unlock()
+	for range 64 { // a flood must not keep the others waiting
+		if p.closed {
+			return
+		}
+		packet, from, at := r.receive(p.fd)
+		if packet == nil {
+			return
+		}
+		p.hear(packet, from, at)
+	}
+}
+
+func (p *rtpPort) close() {
+	_ = unix.Close(p.fd)
+	_ = unix.Close(p.rtcp)
+}
+
+// reader does recvmsg with the kernel's timestamp into memory of its own.
+type reader struct {
+	packet [2048]byte
+	oob    [128]byte
+	from   unix.RawSockaddrInet4
+	iov    unix.Iovec
+	header unix.Msghdr
+}
+
+func newReader() *reader {
+	r := &reader{}
+	r.iov.Base = &r.packet[0]
+	r.iov.SetLen(len(r.packet))
+	r.header.Iov = &r.iov
+	r.header.SetIovlen(1)
+	return r
+}
+
+func (r *reader) receive(fd int) ([]byte, netip.AddrPort, time.Time) {
+	r.header.Name = (*byte)(unsafe.Pointer(&r.from))
+	r.header.Namelen = unix.SizeofSockaddrInet4
+	r.header.Control = &r.oob[0]
+	r.header.SetControllen(len(r.oob))
+	n, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&r.header)), unix.MSG_DONTWAIT)
+	if errno != 0 {
+		return nil, netip.AddrPort{}, time.Time{}
+	}
+	port := binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&r.from.Port))[:])
+	return r.packet[:n], netip.AddrPortFrom(netip.AddrFrom4(r.from.Addr), port), kernelTime(r.oob[:r.header.Controllen])
+}
+
+// kernelTime reads SCM_TIMESTAMPNS, or the clock where the kernel gave none.
+func kernelTime(oob []byte) time.Time {
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err == nil {
+		for _, m := range messages {
+			if m.Header.Level == unix.SOL_SOCKET && m.Header.Type == unix.SCM_TIMESTAMPNS && len(m.Data) >= 16 {
+				return time.Unix(int64(binary.NativeEndian.Uint64(m.Data)), int64(binary.NativeEndian.Uint64(m.Data[8:])))
+			}
+		}
+	}
+	return time.Now()
+}
+
+// addrOf parses "ip:port" of an SDP.
+func addrOf(host string, port int) (netip.AddrPort, error) {
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		resolved, err := net.ResolveIPAddr("ip4", host)
+		if err != nil {
+			return netip.AddrPort{}, err
+		}
+		ip, _ = netip.AddrFromSlice(resolved.IP.To4())
+	}
+	return netip.AddrPortFrom(ip.Unmap(), uint16(port)), nil
+}
