@@ -1,0 +1,89 @@
+package codec
+
+// G.722 at 64 kbit/s (mode 1): each byte holds two samples at 16 kHz, 6 bits of the low band and 2 of the high one. Its
+// RTP clock is 8000 all the same (RFC 3551 section 4.5.2), so a 20 ms payload has 160 bytes and 160 ticks, but 320 samples.
+
+// g722Encoder encodes PCM at 16000 Hz.
+type g722Encoder struct {
+	low, high band
+	past      [24]int // the last samples, oldest first
+}
+
+func newG722Encoder() *g722Encoder {
+	return &g722Encoder{low: band{step: 32}, high: band{step: 8}}
+}
+
+func (e *g722Encoder) Rate() int { return wide }
+
+func (e *g722Encoder) Encode(payload []byte, pcm []int16) (int, error) {
+	bytes := len(pcm) / 2
+	if len(payload) < bytes {
+		return 0, ErrRoom
+	}
+	for i := range bytes {
+		low, high := e.split(int(pcm[2*i]), int(pcm[2*i+1]))
+		payload[i] = byte(e.encodeHigh(high)<<6 | e.encodeLow(low))
+	}
+	return bytes, nil
+}
+
+// split is the transmit quadrature mirror filter.
+func (e *g722Encoder) split(first, second int) (low, high int) {
+	copy(e.past[:22], e.past[2:])
+	e.past[22], e.past[23] = first, second
+	var even, odd int
+	for i, c := range qmf {
+		odd += e.past[2*i] * c
+		even += e.past[2*i+1] * qmf[11-i]
+	}
+	return (even + odd) >> 14, (even - odd) >> 14
+}
+
+// decisions are the 29 levels between the quantiser's steps in the low band, in units of its step size (G.722 table 17).
+var decisions = [29]int{
+	35, 72, 110, 150, 190, 233, 276, 323, 370, 422, 473, 530, 587, 650, 714,
+	786, 858, 940, 1023, 1121, 1219, 1339, 1458, 1612, 1765, 1980, 2195, 2557, 2919,
+}
+
+func (e *g722Encoder) encodeLow(x int) (code6 int) {
+	diff := sat(x - e.low.predicted)
+	size := diff
+	if diff < 0 {
+		size = ^diff
+	}
+	level := 0
+	for level < len(decisions) && size >= decisions[level]*e.low.step>>12 {
+		level++
+	}
+	switch {
+	case diff >= 0:
+		code6 = 61 - level
+	case level < 2:
+		code6 = 63 - level // the two smallest negative levels have codes of their own
+	default:
+		code6 = 33 - level
+	}
+	code4 := code6 >> 2
+	quantised := e.low.step * levels4[code4] >> 15
+	e.low.growLowBand(code4)
+	e.low.adapt(quantised)
+	return code6
+}
+
+func (e *g722Encoder) encodeHigh(x int) (code2 int) {
+	diff := sat(x - e.high.predicted)
+	size := diff
+	if diff < 0 {
+		size = ^diff
+	}
+	if size < 564*e.high.step>>12 {
+		code2 = 1 // small
+	}
+	if diff >= 0 {
+		code2 |= 2
+	}
+	quantised := e.high.step * levels2[code2] >> 15
+	e.high.growHighBand(code2)
+	e.high.adapt(quantised)
+	return code2
+}

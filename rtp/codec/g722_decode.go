@@ -1,0 +1,83 @@
+package codec
+
+// What the codes stand for, in units of the step size: the low band with 6 and, for the predictors, 4 bits, and the high
+// band (G.722 tables 18 to 20).
+var (
+	levels6 = [64]int{
+		-136, -136, -136, -136, -24808, -21904, -19008, -16704, -14984, -13512, -12280, -11192, -10232, -9360, -8576, -7856,
+		-7192, -6576, -6000, -5456, -4944, -4464, -4008, -3576, -3168, -2776, -2400, -2032, -1688, -1360, -1040, -728,
+		24808, 21904, 19008, 16704, 14984, 13512, 12280, 11192, 10232, 9360, 8576, 7856, 7192, 6576, 6000, 5456,
+		4944, 4464, 4008, 3576, 3168, 2776, 2400, 2032, 1688, 1360, 1040, 728, 432, 136, -432, -136,
+	}
+	levels4 = [16]int{
+		0, -20456, -12896, -8968, -6288, -4240, -2584, -1200, 20456, 12896, 8968, 6288, 4240, 2584, 1200, 0,
+	}
+	levels2 = [4]int{-7408, -1616, 7408, 1616}
+)
+
+// g722Decoder decodes to PCM at 16000 Hz.
+type g722Decoder struct {
+	low, high band
+	past      [24]int // sums and differences of the bands, oldest first
+	conceal   concealer
+}
+
+func newG722Decoder() *g722Decoder {
+	return &g722Decoder{low: band{step: 32}, high: band{step: 8}, conceal: newConcealer(wide)}
+}
+
+func (d *g722Decoder) Rate() int { return wide }
+
+func (d *g722Decoder) Decode(pcm []int16, payload []byte) (int, error) {
+	switch {
+	case len(payload) == 0:
+		return 0, ErrEmpty
+	case 2*len(payload) > len(pcm):
+		return 0, ErrLong
+	}
+	pcm = pcm[:2*len(payload)]
+	for i, code := range payload {
+		first, second := d.join(d.decodeLow(int(code&63)), d.decodeHigh(int(code>>6)))
+		pcm[2*i], pcm[2*i+1] = int16(first), int16(second)
+	}
+	d.conceal.heard(pcm)
+	return len(pcm), nil
+}
+
+// Conceal continues the sound and leaves both predictors where they were: the encoder's went on, and the two find
+// together again within milliseconds.
+func (d *g722Decoder) Conceal(pcm []int16, _ []byte) (int, error) {
+	d.conceal.fill(pcm)
+	return len(pcm), nil
+}
+
+func (d *g722Decoder) decodeLow(code6 int) int {
+	out := limit15(d.low.predicted + d.low.step*levels6[code6]>>15)
+	code4 := code6 >> 2
+	quantised := d.low.step * levels4[code4] >> 15
+	d.low.growLowBand(code4)
+	d.low.adapt(quantised)
+	return out
+}
+
+func (d *g722Decoder) decodeHigh(code2 int) int {
+	quantised := d.high.step * levels2[code2] >> 15
+	out := limit15(d.high.predicted + quantised)
+	d.high.growHighBand(code2)
+	d.high.adapt(quantised)
+	return out
+}
+
+// join is the receive quadrature mirror filter.
+func (d *g722Decoder) join(low, high int) (first, second int) {
+	copy(d.past[:22], d.past[2:])
+	d.past[22], d.past[23] = low+high, low-high
+	for i, c := range qmf {
+		second += d.past[2*i] * c
+		first += d.past[2*i+1] * qmf[11-i]
+	}
+	return sat(first >> 11), sat(second >> 11)
+}
+
+// limit15 keeps a band's output within 15 bits.
+func limit15(x int) int { return min(max(x, -16384), 16383) }

@@ -1,0 +1,125 @@
+//go:build cgo
+
+package codec
+
+import (
+	"fmt"
+
+	libopus "github.com/hraban/opus"
+
+	"github.com/cordboard/cordboard/rtp"
+)
+
+// opusDecoder decodes Opus directly at 8000 or 16000 Hz: libopus decodes at any of its rates, so towards G.711 and G.722
+// no resampler is needed.
+type opusDecoder struct {
+	lib  *libopus.Decoder
+	rate int
+}
+
+func newOpusDecoder(rate int) (rtp.Decoder, error) {
+	lib, err := libopus.NewDecoder(rate, 1) // stereo is mixed down by libopus
+	if err != nil {
+		return nil, fmt.Errorf("make opus decoder: %w", err)
+	}
+	return &opusDecoder{lib: lib, rate: rate}, nil
+}
+
+func (d *opusDecoder) Rate() int { return d.rate }
+
+// Decode lends libopus the slice with its capacity cut to its length: it writes up to the capacity.
+func (d *opusDecoder) Decode(pcm []int16, payload []byte) (int, error) {
+	if len(payload) == 0 {
+		return 0, ErrEmpty
+	}
+	n := len(pcm)
+	if n == 0 {
+		return 0, ErrLong
+	}
+	samples, err := d.lib.Decode(payload, pcm[:n:n])
+	if err == libopus.ErrBufferTooSmall {
+		return 0, ErrLong
+	}
+	if err != nil {
+		return 0, fmt.Errorf("decode opus: %w", err)
+	}
+	return samples, nil
+}
+
+// Conceal restores a loss from the redundancy in the payload that follows it, or from what came before. libopus wants a
+// multiple of 2.5 ms that is exactly the time lost, and for redundancy no more than one frame of the next payload: what
+// lies before that frame is concealed by libopus itself.
+func (d *opusDecoder) Conceal(pcm []int16, next []byte) (int, error) {
+	n := len(pcm) - len(pcm)%(d.rate/400)
+	if n == 0 {
+		clear(pcm)
+		return len(pcm), nil
+	}
+	err := d.restore(pcm[:n:n], next)
+	if err != nil {
+		clear(pcm)
+		return 0, fmt.Errorf("conceal opus: %w", err)
+	}
+	for i := n; i < len(pcm); i++ {
+		pcm[i] = pcm[n-1] // less than 2.5 ms that no Opus sender leaves out
+	}
+	return len(pcm), nil
+}
+
+func (d *opusDecoder) restore(pcm []int16, next []byte) error {
+	if len(next) > 0 && d.lib.DecodeFEC(next, pcm) == nil {
+		return nil
+	}
+	return d.lib.DecodePLC(pcm)
+}
+
+// opusEncoder encodes mono speech at 8000 or 16000 Hz.
+type opusEncoder struct {
+	lib  *libopus.Encoder
+	rate int
+}
+
+func newOpusEncoder(f *rtp.Format, rate int, o Options) (rtp.Encoder, error) {
+	lib, err := libopus.NewEncoder(rate, 1, libopus.AppVoIP)
+	if err != nil {
+		return nil, fmt.Errorf("make opus encoder: %w", err)
+	}
+	bitrate := o.Bitrate
+	if f.MaxAverage > 0 && (bitrate == 0 || bitrate > f.MaxAverage) {
+		bitrate = max(f.MaxAverage, 6000) // RFC 7587 section 6.1: maxaveragebitrate
+	}
+	settings := []error{
+		lib.SetComplexity(o.Complexity),
+		lib.SetDTX(false), // a silent stream looks like a dead peer to carriers
+		lib.SetInBandFEC(o.FEC && f.FEC),
+	}
+	if o.FEC && f.FEC {
+		settings = append(settings, lib.SetPacketLossPerc(o.ExpectedLoss))
+	}
+	if bitrate > 0 {
+		settings = append(settings, lib.SetBitrate(bitrate))
+	}
+	for _, err := range settings {
+		if err != nil {
+			return nil, fmt.Errorf("set up opus encoder: %w", err)
+		}
+	}
+	return &opusEncoder{lib: lib, rate: rate}, nil
+}
+
+func (e *opusEncoder) Rate() int { return e.rate }
+
+func (e *opusEncoder) Encode(payload []byte, pcm []int16) (int, error) {
+	n := len(payload)
+	if n == 0 {
+		return 0, ErrRoom
+	}
+	bytes, err := e.lib.Encode(pcm, payload[:n:n])
+	if err == libopus.ErrBufferTooSmall {
+		return 0, ErrRoom
+	}
+	if err != nil {
+		return 0, fmt.Errorf("encode opus: %w", err)
+	}
+	return bytes, nil
+}
