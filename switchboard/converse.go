@@ -1,0 +1,91 @@
+package switchboard
+
+import (
+	"time"
+
+	"github.com/cordboard/cordboard/call"
+)
+
+// converse joins the caller with who answered, and returns when one of them has left. Both are hung up then.
+func (c *story) converse(answered call.Leg, id string) {
+	caller := c.teller
+	defer func() { answered.Hangup(c.snapshot().Ending) }()
+	// Sound first, then the signalling that says so: the first word is not lost while the ACK travels.
+	caller.Audio().Hear(answered.Audio())
+	answered.Audio().Hear(caller.Audio())
+	if err := caller.Answer(caller.Context()); err != nil {
+		c.ended(call.EndingOfError(err))
+		return
+	}
+	p, _ := c.Desk.Profile(id)
+	c.joins(p)
+
+	talk := conversation{story: c, caller: caller, answered: answered}
+	defer talk.unhold()
+	for {
+		select {
+		case <-caller.Context().Done():
+			c.ended(call.EndingOf(caller.Context()))
+			return
+		case <-answered.Context().Done():
+			c.ended(call.EndingOf(answered.Context()))
+			return
+		case w := <-caller.Wishes():
+			talk.grant(w, caller, answered)
+		case w := <-answered.Wishes():
+			talk.grant(w, answered, caller)
+		}
+	}
+}
+
+// conversation is two legs joined, and which of them put the other on hold.
+type conversation struct {
+	*story
+	caller, answered call.Leg
+	holder           call.Leg // nil: nobody holds
+	since            time.Time
+}
+
+// grant does what one of the two wished for.
+func (t *conversation) grant(w call.Wish, from, other call.Leg) {
+	switch w := w.(type) {
+	case call.Hold:
+		t.hold(from, other)
+	case call.Resume:
+		if t.holder == from {
+			t.unhold()
+		}
+	case call.Digits:
+		other.Audio().Digits(w.Tones)
+	case call.Consult, call.Complete, call.Abandon, call.Transfer:
+		// The signalling has refused what the switchboard does not offer yet; a wish that comes all the same is noted.
+		t.log.Warn("wish not granted: transfers are not offered")
+	}
+}
+
+// hold lets the other party hear music while an agent holds her. A customer who holds us plays his own.
+func (t *conversation) hold(from, other call.Leg) {
+	if t.holder != nil || from.Party().Outside() {
+		return
+	}
+	t.holder, t.since = from, time.Now()
+	other.Audio().Hear(t.Sounds.Music(t.snapshot().Queue))
+	t.saw(call.Held, from.Party().Agent)
+}
+
+// unhold joins the two again and notes how long it took.
+func (t *conversation) unhold() {
+	if t.holder == nil {
+		return
+	}
+	held, by := time.Since(t.since), t.holder.Party().Agent
+	t.holder = nil
+	t.caller.Audio().Hear(t.answered.Audio())
+	t.answered.Audio().Hear(t.caller.Audio())
+	t.update(func(r *call.Record) {
+		if n := len(r.Segments); n > 0 {
+			r.Segments[n-1].Held += held
+		}
+	})
+	t.saw(call.Resumed, by)
+}

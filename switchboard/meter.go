@@ -1,0 +1,33 @@
+package switchboard
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cordboard/cordboard/call"
+)
+
+// meter counts calls.
+type meter struct {
+	active prometheus.Gauge
+	total  *prometheus.CounterVec
+	toRing prometheus.Histogram
+}
+
+func newMeter(r prometheus.Registerer) meter {
+	m := meter{
+		active: prometheus.NewGauge(prometheus.GaugeOpts{Name: "cordboard_calls_active", Help: "Calls that go on."}),
+		total:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordboard_calls_total", Help: "Calls that are over, by direction and by the reason they ended."}, []string{"direction", "ending"}),
+		toRing: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "cordboard_invite_to_ring_seconds", Help: "From the INVITE to the first ring at an agent, or at who was called.", Buckets: []float64{.002, .005, .01, .025, .05, .1, .25, .5, 1, 2, 5, 15, 60, 300}}),
+	}
+	r.MustRegister(m.active, m.total, m.toRing)
+	return m
+}
+
+func (m meter) began() { m.active.Inc() }
+
+func (m meter) ended(r call.Record) {
+	m.active.Dec()
+	m.total.WithLabelValues(string(r.Direction), string(r.Ending.Reason)).Inc()
+}
+
+func (m meter) rang(r call.Record) { m.toRing.Observe(r.Presented.Sub(r.Started).Seconds()) }

@@ -1,0 +1,128 @@
+package switchboard
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/cordboard/cordboard/agent"
+	"github.com/cordboard/cordboard/call"
+	"github.com/cordboard/cordboard/queue"
+	"github.com/cordboard/cordboard/routing"
+)
+
+// Dialer makes legs towards parties.
+type Dialer interface {
+	// Dial rings and returns the leg once somebody answered. An agent's devices ring together and the first one that
+	// answers is taken. ctx bounds the dialling, not the leg; the error is a *call.Ended, ctx's cause if that was it.
+	Dial(ctx context.Context, i Invitation) (call.Leg, error)
+}
+
+// Invitation is whom to ring, and what they are told.
+type Invitation struct {
+	Call  call.ID
+	Agent string           // ring this agent's devices; else:
+	Out   routing.ToNumber // call this number
+	From  call.Party       // the caller as shown
+	Queue string           // that the caller comes from; empty: direct
+	With  call.Leg         // whom the answering party will talk to: the sound is negotiated to suit
+	Rings func()           // called once, when the far side is alerting
+}
+
+// Router is package routing's Router.
+type Router interface {
+	Look(called call.Number) (routing.Entry, bool)
+	Decide(ctx context.Context, e routing.Entry, q routing.Inquiry) (routing.Decision, call.Trace, call.Match)
+	Dial(dialled string, shown call.Number) (routing.Decision, call.Trace)
+}
+
+// Queues is package queue's Distributor.
+type Queues interface {
+	Wait(ctx context.Context, t *queue.Ticket) (*queue.Turn, error)
+	Leave(t *queue.Ticket)
+	Settings(name string) (queue.Settings, bool)
+}
+
+// Desk is package agent's Desk.
+type Desk interface {
+	Reserve(id string, c call.ID, k agent.Kind) (*agent.Reservation, bool)
+	Status(id string) (agent.Status, bool)
+	Profile(id string) (agent.Profile, bool)
+}
+
+// Ledger keeps the records. Its methods return at once; what they are told is on disk soon after, in order.
+type Ledger interface {
+	Open(call.Record)
+	// Close ends the record and, in the same transaction, leaves word of it for the CRM.
+	Close(call.Record)
+	// Amend adds what became known after the end.
+	Amend(call.Record)
+}
+
+// Identifier finds out who the customer is.
+type Identifier interface {
+	Identify(ctx context.Context, n call.Number) (call.Match, error)
+}
+
+// Witness is told what happens. It must not block.
+type Witness interface{ Saw(call.Event) }
+
+// Sounds are what callers hear besides people.
+type Sounds interface {
+	Music(queue string) call.Source
+}
+
+// Parts are what a switchboard is made of.
+type Parts struct {
+	Dialer     Dialer
+	Router     Router
+	Queues     Queues
+	Desk       Desk
+	Ledger     Ledger
+	Identifier Identifier // nil: nobody is looked up
+	Witness    Witness
+	Sounds     Sounds
+	Log        *zap.Logger
+	Metrics    prometheus.Registerer
+	Settings   Settings
+}
+
+// Settings of the stories.
+type Settings struct {
+	// Ring is how long it rings at an agent who is called directly, and at a colleague; default 45 s.
+	Ring time.Duration
+	// Identify is how long the CRM may take to say who a caller is; default 10 s, nobody waits for it.
+	Identify time.Duration
+}
+
+// Switchboard tells stories. Its methods are safe for concurrent use.
+type Switchboard struct {
+	Parts
+	calls *calls
+	meter meter
+}
+
+// New makes a switchboard.
+func New(p Parts) *Switchboard {
+	if p.Settings.Ring == 0 {
+		p.Settings.Ring = 45 * time.Second
+	}
+	if p.Settings.Identify == 0 {
+		p.Settings.Identify = 10 * time.Second
+	}
+	return &Switchboard{Parts: p, calls: newCalls(), meter: newMeter(p.Metrics)}
+}
+
+// Active are the calls that go on, oldest first.
+func (s *Switchboard) Active() []call.Record { return s.calls.active() }
+
+// Stop ends every call with this reason and waits until the stories have been told to their end, or ctx is over.
+func (s *Switchboard) Stop(ctx context.Context, why call.Reason) error {
+	s.calls.hangup(call.Ending{By: call.ByUs, Reason: why})
+	return s.Wait(ctx)
+}
+
+// Wait waits until no call goes on and everything known late has been told to the ledger.
+func (s *Switchboard) Wait(ctx context.Context) error { return s.calls.wait(ctx) }
