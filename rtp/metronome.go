@@ -38,7 +38,7 @@ type hand struct {
 	fewest [phases]int
 	closed bool
 
-	seats [phases][]*Seat     // owned by run
+	seats [phases][]*Seat   // owned by run
 	due   [phases]time.Time // owned by run: the next nominal moment of each phase
 }
 
@@ -47,7 +47,7 @@ type Seat struct {
 	beat  Beat
 	hand  *hand
 	phase int
-	rest  atomic.Int32 // ticks still to be left out
+	rest  atomic.Int32 // ticks until the next call; beating while the beat decides
 
 	mu   sync.Mutex // held while the beat is being called
 	gone bool       // guarded by mu
@@ -91,6 +91,9 @@ func (s *Seat) Leave() {
 	s.gone = true
 	s.mu.Unlock()
 }
+
+// beating marks that the beat is being called, so that a Soon during the call is not lost.
+const beating = -1
 
 // Soon cuts short what the beat asked for: it is called on the next tick of its phase.
 func (s *Seat) Soon() { s.rest.Store(0) }
@@ -196,7 +199,7 @@ func (h *hand) strike(phase int, at time.Time) {
 
 // strike reports whether the seat is still taken. A seat at rest finds out that it was left when its rest is over.
 func (s *Seat) strike(at time.Time) bool {
-	if s.rest.Load() > 0 && s.rest.Add(-1) > 0 {
+	if s.rest.Load() > 1 && s.rest.Add(-1) > 0 {
 		return true
 	}
 	s.mu.Lock()
@@ -204,13 +207,12 @@ func (s *Seat) strike(at time.Time) bool {
 	if s.gone {
 		return false
 	}
+	s.rest.Store(beating)
 	next := s.beat(at)
 	if next <= 0 {
 		s.gone = true
 		return false
 	}
-	if next > 1 {
-		s.rest.Store(int32(min(next, 1<<20)))
-	}
+	s.rest.CompareAndSwap(beating, int32(min(next, 1<<20)))
 	return true
 }

@@ -1,6 +1,9 @@
 package rtp
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Codec names an encoding by its rtpmap name and clock, never by a payload type number: numbers belong to one negotiation.
 type Codec struct {
@@ -36,6 +39,8 @@ type Packet struct {
 	Payload   []byte
 	Format    *Format   // of the sender; never changes while lent, may differ from packet to packet
 	Arrived   time.Time // at the socket
+
+	late *atomic.Uint64 // the sender's count of packets too late for a jitter buffer; nil for recorded sounds
 }
 
 // Sink receives a source's packets, one at a time, in order of arrival. Packet must neither block nor keep p.
