@@ -85,22 +85,22 @@ type Plan struct {
 // Normal brings a number as dialled into E.164 where that is possible; extensions, short codes and SIP user names stay
 // as they are. Separators people type are dropped.
 func (p Plan) Normal(dialled string) call.Number {
-	const longest = 64 // longer than any number or user name that leads anywhere here
-	if len(dialled) > longest {
-		return call.Number(dialled[:longest])
-	}
 	digits := strings.Map(func(r rune) rune {
 		if strings.ContainsRune(" -./()\u00a0", r) {
 			return -1
 		}
 		return r
-	}, dialled)
+	}, strings.ToValidUTF8(dialled, ""))
+	const longest = 64 // longer than any number or user name that leads anywhere here
+	if len(digits) > longest {
+		return call.Number(strings.ToValidUTF8(digits[:longest], ""))
+	}
 	if _, ok := p.Numbers[call.Number(digits)]; ok {
 		return call.Number(digits)
 	}
 	switch {
 	case strings.Trim(digits, "+0123456789") != "":
-		return call.Number(dialled)
+		return call.Number(digits)
 	case strings.HasPrefix(digits, "+"):
 		return call.Number(digits) // E.164 already; a library that knows all numbering plans would still drop zeros
 	}
