@@ -85,17 +85,15 @@ func (d *Door) Listener() net.Listener { return listener{d} }
 // Session says for whom the browser at this remote address ("ip:port", as the SIP stack names the source of a message)
 // presented a session. ok is false when no such socket is open; aor is "" when it came without a session.
 func (d *Door) Session(remoteAddr string) (aor string, ok bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	s, ok := d.sockets[remoteAddr]
-	if !ok {
+	s := d.socketOf(remoteAddr)
+	if s == nil {
 		return "", false
 	}
 	return s.aor, true
 }
 
-// OnClose registers f to be called once for every socket that is gone, with its remote address. It is called from the
-// goroutine that noticed, must not block, and must be registered before the first browser comes in.
+// OnClose registers f to be called once for every socket that is gone, with its remote address. Until f returns no other
+// socket can come in from that address, and Close waits for it; f may call the SIP stack.
 func (d *Door) OnClose(f func(remoteAddr string)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -105,22 +103,17 @@ func (d *Door) OnClose(f func(remoteAddr string)) {
 // KeepAlive sends the browser at this address one text frame CR LF CR LF (RFC 5626 section 3.5.1), which JsSIP answers
 // with CR LF. It returns ErrNoSocket when there is no such socket, or the error that ended it.
 func (d *Door) KeepAlive(remoteAddr string) error {
-	d.mu.Lock()
-	s, ok := d.sockets[remoteAddr]
-	d.mu.Unlock()
-	if !ok {
+	s := d.socketOf(remoteAddr)
+	if s == nil {
 		return ErrNoSocket
 	}
 	return s.sendText([]byte("\r\n\r\n"))
 }
 
-// Drop closes the socket from this address, as one does when its session has been revoked. Nothing happens when there is
-// none.
+// Drop closes the socket from this address (close code 1008), as one does when its session has been revoked. Nothing
+// happens when there is none.
 func (d *Door) Drop(remoteAddr string) {
-	d.mu.Lock()
-	s, ok := d.sockets[remoteAddr]
-	d.mu.Unlock()
-	if ok {
+	if s := d.socketOf(remoteAddr); s != nil {
 		s.goAway(closePolicy)
 	}
 }
@@ -128,3 +121,13 @@ func (d *Door) Drop(remoteAddr string) {
 // Close lets nobody in any more, ends the Listener, tells every browser that we go away (close code 1001) and closes its
 // socket. It returns when all are closed, or with the context's cause.
 func (d *Door) Close(ctx context.Context) error { return d.close(ctx) }
+
+// socketOf is the open socket from this address, or nil.
+func (d *Door) socketOf(remoteAddr string) *socket {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s := d.sockets[remoteAddr]; s != nil && !s.lost && s.opened.Load() {
+		return s
+	}
+	return nil
+}

@@ -66,6 +66,13 @@ func (d *Door) enter(s *socket) *refusal {
 	return nil
 }
 
+// lose forgets whose socket s was; its place is still taken.
+func (d *Door) lose(s *socket) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s.lost = true
+}
+
 // leave counts s out.
 func (d *Door) leave(s *socket) {
 	d.mu.Lock()

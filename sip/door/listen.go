@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"slices"
+	"sync"
 )
 
 // listener is the door as the SIP stack sees it. Accept fails only when it is closed: any error ends the stack's server
@@ -50,13 +51,20 @@ func (d *Door) shutDown() []*socket {
 }
 
 func (d *Door) close(ctx context.Context) error {
-	for _, s := range d.shutDown() {
-		s.goAway(closeGoingAway)
+	all := d.shutDown()
+	var goodbyes sync.WaitGroup
+	for _, s := range all {
+		goodbyes.Go(func() { s.goAway(closeGoingAway) })
 	}
 	select {
 	case <-d.empty:
+		goodbyes.Wait()
 		return nil
 	case <-ctx.Done():
+		for _, s := range all {
+			s.cutOff()
+		}
+		goodbyes.Wait()
 		return context.Cause(ctx)
 	}
 }

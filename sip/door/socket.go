@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -39,7 +40,9 @@ type socket struct {
 	welcome bool   // the stack has answered upgrade; guarded by writing
 	broken  error  // why nothing can be written any more; guarded by writing
 
+	opened  atomic.Bool // conn is set
 	closing sync.Once
+	lost    bool // guarded by door.mu
 }
 
 // open binds s to its connection, unless the door was closed meanwhile.
@@ -49,6 +52,7 @@ func (s *socket) open(conn net.Conn, buffered *bufio.Reader) error {
 	s.conn = conn
 	s.frames = buffered
 	s.unread = []byte(upgrade)
+	s.opened.Store(true)
 	return s.broken
 }
 
@@ -151,6 +155,9 @@ func (s *socket) control(h header) error {
 
 // end closes the socket after err has ended its reading, with the close code that err deserves.
 func (s *socket) end(err error) {
+	if errors.Is(err, net.ErrClosed) {
+		return // by us; whoever did it knows why
+	}
 	var timeout net.Error
 	level, code := zap.DebugLevel, closeGoingAway
 	switch {
@@ -164,5 +171,17 @@ func (s *socket) end(err error) {
 		level, code = zap.InfoLevel, closePolicy
 	}
 	s.door.cfg.Log.Log(level, "browser socket ended", zap.String("remote", s.remote), zap.String("aor", s.aor), zap.Error(err))
-	s.goAway(code)
+	s.sayGoodbye(code)
+	if code == closeProtocol || code == closeTooBig {
+		s.drain()
+	}
+	s.abort()
+}
+
+// drain reads what the browser is still sending: closing over unread bytes would reset the connection, and the close frame
+// that says what was wrong would be lost with it.
+func (s *socket) drain() {
+	if err := s.conn.SetReadDeadline(time.Now().Add(farewell)); err == nil {
+		_, _ = io.CopyN(io.Discard, s.conn, maxPartial)
+	}
 }

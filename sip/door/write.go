@@ -98,38 +98,49 @@ func (s *socket) write(b []byte, timeout time.Duration) error {
 // farewell is how long a close frame may take; it only blocks when the browser has not read for long.
 const farewell = 250 * time.Millisecond
 
-// goAway sends a close frame, if that is possible at once, and closes.
+// goAway sends a close frame and closes. It waits for a writer who is stuck, so at most the write time-out.
 func (s *socket) goAway(code int) {
-	if !s.writing.TryLock() {
-		s.abort() // somebody is stuck in a write; closing frees them
-		return
+	if s.sayGoodbye(code) {
+		s.abort()
 	}
-	if s.conn == nil { // not open yet: open will see this
-		s.broken = net.ErrClosed
-		s.writing.Unlock()
-		return
-	}
-	if s.broken == nil {
-		_ = s.write(appendFrame(nil, opClose, []byte{byte(code >> 8), byte(code)}), farewell) // it may be gone already
-		s.broken = net.ErrClosed
-	}
-	s.writing.Unlock()
-	s.abort()
 }
 
-// Close closes the connection: the stack is done with it.
+// sayGoodbye sends a close frame and lets nothing follow it. It reports whether there is a connection to close: there is
+// none yet while the browser is still in the door, and open will see that it was closed.
+func (s *socket) sayGoodbye(code int) bool {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.broken == nil && s.conn != nil {
+		_ = s.write(appendFrame(nil, opClose, []byte{byte(code >> 8), byte(code)}), farewell) // it may be gone already
+	}
+	s.broken = net.ErrClosed
+	return s.conn != nil
+}
+
+// Close closes the connection at once: the stack, which may hold its own locks, is done with it.
 func (s *socket) Close() error {
-	s.goAway(closeNormal)
+	s.abort()
 	return nil
 }
 
-// abort closes without a word and tells everyone, once.
+// abort closes without a word, once. Who asked to be told is told from a goroutine of its own, because the stack closes
+// connections under its locks; the address stays taken until then, so that nobody mistakes the next browser for this one.
 func (s *socket) abort() {
 	s.closing.Do(func() {
 		_ = s.conn.Close() // what a dead connection says about being closed helps nobody
-		s.door.leave(s)
-		s.door.told(s.remote)
+		s.door.lose(s)
+		go func() { // Close waits for it: the door is not empty before leave
+			defer s.door.leave(s)
+			s.door.told(s.remote)
+		}()
 	})
+}
+
+// cutOff is abort for a socket that may not be open yet.
+func (s *socket) cutOff() {
+	if s.opened.Load() {
+		s.abort()
+	}
 }
 
 // LocalAddr is ours; it is the same for all browsers (pitfall W6).
