@@ -290,12 +290,17 @@ func (c *Call) Local() string {
 	return local
 }
 
-func (c *Call) domain() string { return c.station.wire.address() }
+func (c *Call) domain() string {
+	if c.station.domain != "" {
+		return c.station.domain
+	}
+	return c.station.wire.address()
+}
 
 func (c *Call) contact() string {
 	switch w := c.station.wire.(type) {
-	case *wsWire: // as JsSIP writes it; ob asks for the outbound flow, RFC 5626 section 5.1
-		return fmt.Sprintf("<sip:%s@%s;transport=ws;ob>", c.station.user, w.host)
+	case *socketWire: // as JsSIP writes it; ob asks for the outbound flow, RFC 5626 section 5.1
+		return fmt.Sprintf("<sip:%s@%s;transport=ws;ob>", c.station.user, w.address())
 	case *tcpWire:
 		return fmt.Sprintf("<sip:%s@%s;transport=tcp>", c.station.user, w.address())
 	default:

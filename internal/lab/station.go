@@ -30,6 +30,7 @@ var ErrTimeout = errors.New("no response")
 // outside of calls, and hands new calls to the function given to Listen.
 type station struct {
 	user      string // user part of our Contact
+	domain    string // of our From; our address when empty
 	wire      wire
 	metronome *Metronome
 	newMedia  func(formats []Format) (media, error)

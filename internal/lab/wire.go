@@ -216,7 +216,6 @@ type wsWire struct {
 	cancel context.CancelFunc
 	ctx    context.Context
 	done   chan struct{} // closed when the socket is gone
-	frozen chan struct{} // closed: nothing is read any more
 }
 
 func dialWS(ctx context.Context, url string, header http.Header, host string, onMessage deliver) (*wsWire, error) {
@@ -231,7 +230,7 @@ func dialWS(ctx context.Context, url string, header http.Header, host string, on
 		return nil, err
 	}
 	conn.SetReadLimit(1 << 20)
-	w := &wsWire{conn: conn, url: url, host: host, done: make(chan struct{}), frozen: make(chan struct{})}
+	w := &wsWire{conn: conn, url: url, host: host, done: make(chan struct{})}
 	w.secure = len(url) > 4 && url[:4] == "wss:"
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	go func() {
@@ -241,13 +240,7 @@ func dialWS(ctx context.Context, url string, header http.Header, host string, on
 			if err != nil {
 				return
 			}
-			select {
-			case <-w.frozen:
-				<-w.ctx.Done()
-				return
-			default:
-				onMessage(raw, w)
-			}
+			onMessage(raw, w)
 		}
 	}()
 	return w, nil
@@ -258,16 +251,13 @@ func (w *wsWire) write(raw []byte) error {
 	defer cancel()
 	return w.conn.Write(ctx, websocket.MessageText, raw)
 }
-func (w *wsWire) remote() string          { return w.url }
-func (w *wsWire) to(string) (flow, error) { return w, nil }
+func (w *wsWire) remote() string { return w.url }
 func (w *wsWire) sentBy() string {
 	if w.secure {
 		return "SIP/2.0/WSS " + w.host
 	}
 	return "SIP/2.0/WS " + w.host
 }
-func (w *wsWire) address() string { return w.host }
-func (w *wsWire) reliable() bool  { return true }
 
 // close drops the TCP connection without the closing handshake, as a tab does that is killed.
 func (w *wsWire) close() {
