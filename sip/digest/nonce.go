@@ -28,10 +28,22 @@ func (v *Verifier) nonce(now time.Time) string {
 }
 
 func (v *Verifier) mark(body []byte) []byte {
-	m := hmac.New(sha256.New, v.Secret)
+	m := hmac.New(sha256.New, v.secret())
 	m.Write([]byte("sip digest nonce\x00" + v.Realm + "\x00"))
 	m.Write(body)
 	return m.Sum(nil)[:nonceMark]
+}
+
+// secret is Secret, or a random one for want of it: with an empty key anybody could make our nonces.
+func (v *Verifier) secret() []byte {
+	if len(v.Secret) > 0 {
+		return v.Secret
+	}
+	v.once.Do(func() {
+		v.forgotten = make([]byte, 32)
+		_, _ = rand.Read(v.forgotten) // never fails, says its documentation
+	})
+	return v.forgotten
 }
 
 // issued says when a nonce of ours was made. Any other is stale: perhaps from before the secret was changed.

@@ -37,7 +37,8 @@ const (
 type Verifier struct {
 	// Realm is what passwords are for: "cordboard".
 	Realm string
-	// Secret marks our nonces; at least 16 random bytes. The same secret after a restart keeps nonces good.
+	// Secret marks our nonces; at least 16 random bytes. The same secret after a restart keeps nonces good;
+	// without one a random one is made.
 	Secret []byte
 	// Lifetime is how long a nonce is good, 5 minutes when zero. A later use is answered with stale=true.
 	Lifetime time.Duration
@@ -46,6 +47,9 @@ type Verifier struct {
 	// Remember bounds how many nonces in use are remembered, 16,384 when zero (about 2 MB). Beyond it the oldest are
 	// declared stale, so that a replay is refused all the same.
 	Remember int
+
+	once      sync.Once
+	forgotten []byte // the secret when none was given; set by once
 
 	mu   sync.Mutex
 	uses uses // guarded by mu
