@@ -1,11 +1,9 @@
 package codec
 
-import "math"
-
-// concealer continues a sound over a loss: it repeats the last pitch period, longer ones as the loss lasts, fading to
-// silence, in the manner of ITU-T G.711 Appendix I but without its delay.
+// concealer continues a sound over a loss: it repeats the last periods of its pitch, fading to silence, in the manner of
+// ITU-T G.711 Appendix I but without its delay.
 type concealer struct {
-	past []int16 // the last 48.75 ms heard or made up
+	past []int16 // the last 48 ms heard or made up
 	lost int     // samples made up since the last that was heard
 
 	// the wave being repeated, during a loss
@@ -16,13 +14,12 @@ type concealer struct {
 	ms int // samples in a millisecond
 }
 
-// Times of the concealment, in tenths of a millisecond where it says so.
+// Times of the concealment, in ms unless it says otherwise.
 const (
-	maxRate   = wide
-	maxWave   = maxRate * 45 / 1000
-	pastMs    = 48 // of past to look for the pitch in
-	minPitch  = 2  // ms: 500 Hz
-	maxPitch  = 15 // ms: 66 Hz
+	maxWave   = wide * (maxLag + 1) / 1000
+	pastMs    = 48 // ms of past to look for the pitch in
+	minLag    = 15 // half ms: 133 Hz
+	maxLag    = 15 // 66 Hz
 	matchMs   = 20 // compared to find the pitch
 	blendMs   = 4  // from made up to heard
 	steadyMs  = 10 // repeated at full level
@@ -88,17 +85,13 @@ func (c *concealer) blend(pcm []int16) {
 	}
 }
 
-// take makes the wave to repeat from the end of the past: as many periods as fit into 15 ms at least, its last quarter
-// period blended with what came before its beginning so that it joins itself without a click.
+// take makes the wave to repeat from the end of the past: its last quarter period is blended with what came before its
+// beginning, so that it joins itself without a click.
 func (c *concealer) take() {
-	pitch := c.pitch()
-	c.period = pitch
-	for c.period < maxPitch*c.ms && c.period+pitch <= len(c.wave) {
-		c.period += pitch // several periods sound less like a machine than one
-	}
+	c.period = c.pitch()
 	end := len(c.past)
 	copy(c.wave[:c.period], c.past[end-c.period:])
-	overlap := min(pitch/4, end-c.period)
+	overlap := c.period / 4
 	for i := range overlap {
 		w := float32(i+1) / float32(overlap+1)
 		last := c.period - overlap + i
@@ -108,10 +101,11 @@ func (c *concealer) take() {
 	c.at = 0
 }
 
-// pitch is the lag at which the past is most like itself, in samples.
+// pitch is the lag at which the past is most like itself, in samples. A voice higher than 133 Hz is found at two or more
+// of its periods, which sounds less like a machine than one repeated.
 func (c *concealer) pitch() int {
-	shortest, longest := minPitch*c.ms, maxPitch*c.ms
-	best, score := longest, float32(math.Inf(-1))
+	shortest, longest := minLag*c.ms/2, maxLag*c.ms
+	best, score := longest, float32(0)
 	for lag := shortest; lag <= longest; lag += coarseHop {
 		if s := c.likeness(lag); s > score {
 			best, score = lag, s

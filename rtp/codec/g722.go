@@ -6,7 +6,7 @@ package codec
 // g722Encoder encodes PCM at 16000 Hz.
 type g722Encoder struct {
 	low, high band
-	past      [24]int // the last samples, oldest first
+	in        splitter
 }
 
 func newG722Encoder() *g722Encoder {
@@ -21,20 +21,27 @@ func (e *g722Encoder) Encode(payload []byte, pcm []int16) (int, error) {
 		return 0, ErrRoom
 	}
 	for i := range bytes {
-		low, high := e.split(int(pcm[2*i]), int(pcm[2*i+1]))
-		payload[i] = byte(e.encodeHigh(high)<<6 | e.encodeLow(low))
+		low, high := e.in.split(int(pcm[2*i]), int(pcm[2*i+1]))
+		low, high = e.low.lowCode(low), e.high.highCode(high)
+		e.low.takeLow(low)
+		e.high.takeHigh(high)
+		payload[i] = byte(high<<6 | low)
 	}
 	return bytes, nil
 }
 
-// split is the transmit quadrature mirror filter.
-func (e *g722Encoder) split(first, second int) (low, high int) {
-	copy(e.past[:22], e.past[2:])
-	e.past[22], e.past[23] = first, second
+// splitter is the transmit quadrature mirror filter.
+type splitter struct {
+	past [24]int // the last samples, oldest first
+}
+
+func (s *splitter) split(first, second int) (low, high int) {
+	copy(s.past[:22], s.past[2:])
+	s.past[22], s.past[23] = first, second
 	var even, odd int
 	for i, c := range qmf {
-		odd += e.past[2*i] * c
-		even += e.past[2*i+1] * qmf[11-i]
+		odd += s.past[2*i] * c
+		even += s.past[2*i+1] * qmf[11-i]
 	}
 	return (even + odd) >> 14, (even - odd) >> 14
 }
@@ -45,45 +52,38 @@ var decisions = [29]int{
 	786, 858, 940, 1023, 1121, 1219, 1339, 1458, 1612, 1765, 1980, 2195, 2557, 2919,
 }
 
-func (e *g722Encoder) encodeLow(x int) (code6 int) {
-	diff := sat(x - e.low.predicted)
+// lowCode is the code nearest to what lies between a sample of the low band and its prediction.
+func (b *band) lowCode(x int) (code6 int) {
+	diff := sat(x - b.predicted)
 	size := diff
 	if diff < 0 {
 		size = ^diff
 	}
 	level := 0
-	for level < len(decisions) && size >= decisions[level]*e.low.step>>12 {
+	for level < len(decisions) && size >= decisions[level]*b.step>>12 {
 		level++
 	}
 	switch {
 	case diff >= 0:
-		code6 = 61 - level
+		return 61 - level
 	case level < 2:
-		code6 = 63 - level // the two smallest negative levels have codes of their own
-	default:
-		code6 = 33 - level
+		return 63 - level // the two smallest negative levels have codes of their own
 	}
-	code4 := code6 >> 2
-	quantised := e.low.step * levels4[code4] >> 15
-	e.low.growLowBand(code4)
-	e.low.adapt(quantised)
-	return code6
+	return 33 - level
 }
 
-func (e *g722Encoder) encodeHigh(x int) (code2 int) {
-	diff := sat(x - e.high.predicted)
+// highCode is the same in the high band, where it says no more than small or large, and the sign.
+func (b *band) highCode(x int) (code2 int) {
+	diff := sat(x - b.predicted)
 	size := diff
 	if diff < 0 {
 		size = ^diff
 	}
-	if size < 564*e.high.step>>12 {
+	if size < 564*b.step>>12 {
 		code2 = 1 // small
 	}
 	if diff >= 0 {
 		code2 |= 2
 	}
-	quantised := e.high.step * levels2[code2] >> 15
-	e.high.growHighBand(code2)
-	e.high.adapt(quantised)
 	return code2
 }

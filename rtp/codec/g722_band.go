@@ -16,7 +16,7 @@ type band struct {
 	zeroB     [6]int // b1 … b6
 }
 
-// The four tables of the step size: linear mantissas of 32 logarithmic steps, and what each code adds to the logarithm.
+// The tables of the step size: linear mantissas of 32 logarithmic steps, and what each code adds to the logarithm.
 var (
 	mantissas = [32]int{
 		2048, 2093, 2139, 2186, 2233, 2282, 2332, 2383, 2435, 2489, 2543, 2599, 2656, 2714, 2774, 2834,
@@ -33,10 +33,22 @@ const (
 	longestHigh = 22528
 )
 
-// growLowBand and growHighBand adapt the step size to the code just sent.
-func (b *band) growLowBand(code4 int)  { b.grow(growLow[code4], longestLow, 8) }
-func (b *band) growHighBand(code2 int) { b.grow(growHigh[code2], longestHigh, 10) }
+// takeLow moves the low band on by a code that was sent or received. Its predictor sees 4 of the 6 bits only.
+func (b *band) takeLow(code6 int) {
+	code4 := code6 >> 2
+	diff := b.step * levels4[code4] >> 15
+	b.grow(growLow[code4], longestLow, 8)
+	b.adapt(diff)
+}
 
+// takeHigh moves the high band on.
+func (b *band) takeHigh(code2 int) {
+	diff := b.step * levels2[code2] >> 15
+	b.grow(growHigh[code2], longestHigh, 10)
+	b.adapt(diff)
+}
+
+// grow changes the step size.
 func (b *band) grow(by, longest, shift int) {
 	b.scale = min(max(b.scale*127>>7+by, 0), longest)
 	mantissa := mantissas[b.scale>>6&31]

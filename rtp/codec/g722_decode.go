@@ -37,34 +37,38 @@ func (d *g722Decoder) Decode(pcm []int16, payload []byte) (int, error) {
 	}
 	pcm = pcm[:2*len(payload)]
 	for i, code := range payload {
-		first, second := d.join(d.decodeLow(int(code&63)), d.decodeHigh(int(code>>6)))
+		first, second := d.join(d.low.decodeLow(int(code&63)), d.high.decodeHigh(int(code>>6)))
 		pcm[2*i], pcm[2*i+1] = int16(first), int16(second)
 	}
 	d.conceal.heard(pcm)
 	return len(pcm), nil
 }
 
-// Conceal continues the sound and leaves both predictors where they were: the encoder's went on, and the two find
-// together again within milliseconds.
+// Conceal continues the sound and encodes it again into the bands' predictors, as if it had been received: the far side's
+// went on too, and so the two are close to each other when the next payload comes (the idea of G.722 Appendix III).
 func (d *g722Decoder) Conceal(pcm []int16, _ []byte) (int, error) {
+	var in splitter
+	tail := d.conceal.past[len(d.conceal.past)-len(in.past):]
+	for i, s := range tail {
+		in.past[i] = int(s)
+	}
 	d.conceal.fill(pcm)
+	for i := 0; i+1 < len(pcm); i += 2 {
+		low, high := in.split(int(pcm[i]), int(pcm[i+1]))
+		d.join(d.low.decodeLow(d.low.lowCode(low)), d.high.decodeHigh(d.high.highCode(high)))
+	}
 	return len(pcm), nil
 }
 
-func (d *g722Decoder) decodeLow(code6 int) int {
-	out := limit15(d.low.predicted + d.low.step*levels6[code6]>>15)
-	code4 := code6 >> 2
-	quantised := d.low.step * levels4[code4] >> 15
-	d.low.growLowBand(code4)
-	d.low.adapt(quantised)
+func (b *band) decodeLow(code6 int) int {
+	out := limit15(b.predicted + b.step*levels6[code6]>>15)
+	b.takeLow(code6)
 	return out
 }
 
-func (d *g722Decoder) decodeHigh(code2 int) int {
-	quantised := d.high.step * levels2[code2] >> 15
-	out := limit15(d.high.predicted + quantised)
-	d.high.growHighBand(code2)
-	d.high.adapt(quantised)
+func (b *band) decodeHigh(code2 int) int {
+	out := limit15(b.predicted + b.step*levels2[code2]>>15)
+	b.takeHigh(code2)
 	return out
 }
 

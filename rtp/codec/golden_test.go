@@ -105,7 +105,7 @@ var (
 	formatU    = &rtp.Format{Codec: rtp.PCMU, Payload: 0, Ptime: 20 * time.Millisecond}
 	format722  = &rtp.Format{Codec: rtp.G722, Payload: 9, Ptime: 20 * time.Millisecond}
 	formatOpus = &rtp.Format{Codec: rtp.Opus, Payload: 111, Ptime: 20 * time.Millisecond, FEC: true}
-	all        = []*rtp.Format{formatA, formatU, format722, formatOpus}
+	inGo       = []*rtp.Format{formatA, formatU, format722}
 )
 
 func coders(t testing.TB) *Coders {

@@ -10,8 +10,9 @@ import (
 const (
 	silenceA = 0xd5
 	silenceU = 0xff
-	// silence722 is "no difference" in both bands: a decoder's sound decays to nothing within milliseconds.
-	silence722 = 0xfa
+	// silence722 is the smallest difference in both bands, which is 0 once the steps have shrunk: whatever the decoder
+	// said before decays within milliseconds to less than G.722's own noise.
+	silence722 = 0xfd
 )
 
 // AppendSilence adds one payload of silence, as long as the format's packet time (20 ms when that is 0), to b. It is

@@ -1,0 +1,288 @@
+//go:build cgo
+
+package codec
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	libopus "github.com/hraban/opus"
+
+	"github.com/cordboard/cordboard/rtp"
+)
+
+var all = append(inGo, formatOpus)
+
+func TestOpusKeepsToneAndSpeech(t *testing.T) {
+	for _, rate := range []int{narrow, wide} {
+		e, d := pair(t, formatOpus, rate)
+		pcm := sine(rate, 1000, float64(rate), 10)
+		got := decode(t, d, encode(t, e, pcm))
+		if l := tone(got[rate/5:], 1000, float64(rate)); math.Abs(l+10) > 1.5 {
+			t.Errorf("%d Hz: a tone at -10 dB comes out at %.1f dB", rate, l)
+		}
+	}
+	e, d := pair(t, formatOpus, wide)
+	pcm := speech(t)
+	n := len(pcm) - wide/2
+	got := decode(t, d, encode(t, e, pcm))
+	db, delay := bestSNR(got, pcm[:n], 400)
+	t.Logf("speech: %.1f dB at a delay of %d samples", db, delay)
+	if db < 6 || delay > 200 {
+		t.Errorf("speech has an SNR of %.1f dB at a delay of %d samples", db, delay)
+	}
+}
+
+// libopus writes up to the capacity of what it is lent, so a slice cut from a pool would be overrun.
+func TestR5_DecodingNeverWritesBeyondTheLength(t *testing.T) {
+	payload := longPayload(t, narrow, 60*time.Millisecond)
+	d, _ := coders(t).NewDecoder(formatOpus, narrow)
+	pool := make([]int16, 4*960)
+	const guard = 12345
+	for i := range pool {
+		pool[i] = guard
+	}
+	if _, err := d.Decode(pool[:160], payload); !errors.Is(err, ErrLong) {
+		t.Errorf("60 ms into 20 ms: %v, want %v", err, ErrLong)
+	}
+	if _, err := d.Conceal(pool[:160], nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := d.Conceal(pool[:160], payload); err != nil {
+		t.Error(err)
+	}
+	for i := 160; i < len(pool); i++ {
+		if pool[i] != guard {
+			t.Fatalf("sample %d beyond the length of 160 was written", i)
+		}
+	}
+}
+
+// longPayload is one packet of Opus that lasts so long.
+func longPayload(t *testing.T, rate int, d time.Duration) []byte {
+	t.Helper()
+	e, _ := coders(t).NewEncoder(formatOpus, rate)
+	pcm := sine(rate*int(d/time.Millisecond)/1000, 400, float64(rate), 12)
+	buf := make([]byte, 1500)
+	n, err := e.Encode(buf, pcm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return buf[:n]
+}
+
+func TestR6_PacketsOfAnyLengthAreDecodedWhole(t *testing.T) {
+	for _, rate := range []int{narrow, wide} {
+		for _, ms := range []int{10, 20, 40, 60} {
+			d, _ := coders(t).NewDecoder(formatOpus, rate)
+			pcm := make([]int16, rate*Longest/1000)
+			n, err := d.Decode(pcm, longPayload(t, rate, time.Duration(ms)*time.Millisecond))
+			if err != nil || n != rate*ms/1000 {
+				t.Errorf("%d ms at %d Hz: %d samples, %v", ms, rate, n, err)
+			}
+		}
+	}
+	// 120 ms and 2.5 ms are packets that a browser may make of frames: silence will do.
+	for _, ms := range []time.Duration{100, 120} {
+		f := *formatOpus
+		f.Ptime = ms * time.Millisecond
+		d, _ := coders(t).NewDecoder(formatOpus, wide)
+		n, err := d.Decode(make([]int16, wide*Longest/1000), AppendSilence(nil, &f))
+		if err != nil || n != wide*int(ms)/1000 {
+			t.Errorf("%d ms: %d samples, %v", ms, n, err)
+		}
+	}
+}
+
+func TestR6_StereoIsMixedToMono(t *testing.T) {
+	e, err := libopus.NewEncoder(48000, 2, libopus.AppVoIP)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, _ := coders(t).NewDecoder(formatOpus, wide)
+	var got []int16
+	mono := sine(48000, 800, 48000, 10)
+	for i := 0; i+960 <= len(mono); i += 960 {
+		stereo := make([]int16, 1920)
+		for j, s := range mono[i : i+960] {
+			stereo[2*j], stereo[2*j+1] = s, s
+		}
+		buf := make([]byte, 1500)
+		n, err := e.Encode(stereo, buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pcm := make([]int16, wide*Longest/1000)
+		n, err = d.Decode(pcm, buf[:n])
+		if err != nil || n != 320 {
+			t.Fatalf("20 ms of stereo are %d samples of mono, %v", n, err)
+		}
+		got = append(got, pcm[:n]...)
+	}
+	if l := tone(got[3200:], 800, wide); math.Abs(l+10) > 1.5 {
+		t.Errorf("a tone of -10 dB on both sides is %.1f dB in mono", l)
+	}
+}
+
+func TestR7_CodersMayBeSharedByManyGoroutines(t *testing.T) {
+	// Only Coders is shared; each decoder belongs to one stream. The race detector watches.
+	c := coders(t)
+	done := make(chan error)
+	for range 8 {
+		go func() {
+			e, err := c.NewEncoder(formatOpus, wide)
+			if err == nil {
+				_, err = e.Encode(make([]byte, 1500), make([]int16, 320))
+			}
+			done <- err
+		}()
+	}
+	for range 8 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestR8_ALostPacketIsRestoredFromTheNextExactly(t *testing.T) {
+	for _, rate := range []int{narrow, wide} {
+		pcm := speech(t)
+		pcm = pcm[:len(pcm)-wide/2]
+		if rate == narrow {
+			h := halver{taps: newSides()}
+			for i := 0; i+1920 <= len(pcm); i += 1920 {
+				h.run(pcm[i/2:], pcm[i:i+1920])
+			}
+			pcm = pcm[:len(pcm)/2/960*960]
+		}
+		whole, fec, plc := lossyDecodes(t, rate, pcm)
+		if len(fec) != len(whole) || len(plc) != len(whole) {
+			t.Fatalf("%d Hz: %d samples with FEC and %d without, want %d", rate, len(fec), len(plc), len(whole))
+		}
+		with, without := snr(fec, whole), snr(plc, whole)
+		t.Logf("%d Hz, every tenth packet lost: %.1f dB with FEC, %.1f dB concealed", rate, with, without)
+		if with < without+4 {
+			t.Errorf("%d Hz: in-band FEC is of no use: %.1f dB with it, %.1f dB without", rate, with, without)
+		}
+	}
+}
+
+// lossyDecodes decodes the same packets whole, with every tenth lost and restored, and with every tenth lost and concealed.
+func lossyDecodes(t *testing.T, rate int, pcm []int16) (whole, fec, plc []int16) {
+	t.Helper()
+	e, d := pair(t, formatOpus, rate)
+	payloads := encode(t, e, pcm)
+	whole = decode(t, d, payloads)
+	lossy := append([][]byte(nil), payloads...)
+	for i := 5; i < len(lossy)-1; i += 10 {
+		lossy[i] = nil
+	}
+	_, d = pair(t, formatOpus, rate)
+	fec = decode(t, d, lossy)
+	_, d = pair(t, formatOpus, rate)
+	for i, p := range lossy {
+		buf := make([]int16, rate*Longest/1000)
+		n, err := rate/50, error(nil)
+		if p == nil {
+			_, err = d.Conceal(buf[:n], nil)
+		} else {
+			n, err = d.Decode(buf, payloads[i])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		plc = append(plc, buf[:n]...)
+	}
+	return whole, fec, plc
+}
+
+func TestR8_AnyLengthOfLossIsFilledExactly(t *testing.T) {
+	payload := longPayload(t, wide, 20*time.Millisecond)
+	for _, n := range []int{1, 39, 40, 320, 333, 640, 1920, 4000} {
+		for _, next := range [][]byte{nil, payload, {0xff}, {}} {
+			d, _ := coders(t).NewDecoder(formatOpus, wide)
+			if _, err := d.Decode(make([]int16, 1920), payload); err != nil {
+				t.Fatal(err)
+			}
+			pcm := make([]int16, n)
+			got, err := d.Conceal(pcm, next)
+			if err != nil || got != n {
+				t.Errorf("%d samples lost, next %d bytes: %d samples, %v", n, len(next), got, err)
+			}
+		}
+	}
+}
+
+func TestR9_SilenceIsSentLikeSpeech(t *testing.T) {
+	e, _ := pair(t, formatOpus, wide)
+	for i := range 100 {
+		buf := make([]byte, 1500)
+		n, err := e.Encode(buf, make([]int16, 320))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n < 3 {
+			t.Fatalf("packet %d of silence has %d bytes: that is DTX", i, n)
+		}
+	}
+}
+
+func TestOpusRespectsTheBitrateOfBothSides(t *testing.T) {
+	noise := make([]int16, wide)
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range noise {
+		noise[i] = int16(r.IntN(8000) - 4000)
+	}
+	for _, c := range []struct{ ours, theirs, want int }{{24000, 0, 24000}, {24000, 12000, 12000}, {12000, 40000, 12000}, {0, 16000, 16000}} {
+		o := DefaultOptions()
+		o.Bitrate = c.ours
+		made, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := &rtp.Format{Codec: rtp.Opus, MaxAverage: c.theirs}
+		e, err := made.NewEncoder(f, wide)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var bytes int
+		for _, p := range encode(t, e, noise) {
+			bytes += len(p)
+		}
+		if got := bytes * 8; got > c.want*125/100 || got < c.want/2 {
+			t.Errorf("ours %d, theirs %d: %d bit/s, want about %d", c.ours, c.theirs, got, c.want)
+		}
+	}
+}
+
+func FuzzOpusDecode(f *testing.F) {
+	for _, ms := range []time.Duration{10, 20, 60, 120} {
+		g := *formatOpus
+		g.Ptime = ms * time.Millisecond
+		f.Add(AppendSilence(nil, &g), true)
+	}
+	f.Add([]byte{0x4b, 0xff, 0, 1, 2}, false)
+	f.Fuzz(func(t *testing.T, payload []byte, lost bool) {
+		d, err := coders(t).NewDecoder(formatOpus, narrow)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pcm := make([]int16, 2*960)
+		if lost {
+			if n, err := d.Conceal(pcm[:160:160], payload); err == nil && n != 160 {
+				t.Fatalf("concealed %d", n)
+			}
+		}
+		if n, _ := d.Decode(pcm[:960], payload); n > 960 {
+			t.Fatalf("%d samples", n)
+		}
+		for _, s := range pcm[960:] {
+			if s != 0 {
+				t.Fatal("written beyond the length")
+			}
+		}
+	})
+}
