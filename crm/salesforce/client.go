@@ -4,13 +4,16 @@ import (
 	"context"
 	"crypto/rsa"
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
+	"net/url"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
-	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/crm"
 	"github.com/cordboard/cordboard/outbox"
 	"github.com/cordboard/cordboard/routing"
@@ -28,9 +31,10 @@ type Settings struct {
 	ClientSecret string
 
 	Version  string        // of the API; "67.0"
-	Region   string        // home region of national numbers, "FI"
+	Region   string        // home region of national numbers, "FI"; empty: only numbers with a country are understood
 	Session  time.Duration // how long the org's sessions live; 2 h. Refreshed at four fifths
-	Identify time.Duration // a lookup at most; 5 s
+	Connect  time.Duration // TCP and TLS; 3 s
+	Identify time.Duration // a lookup at most; 3 s
 	Flow     time.Duration // a Flow at most, if the caller has no shorter budget; 5 s
 	Write    time.Duration // a write at most; 30 s
 	CacheFor time.Duration // an identified number is known for that long; 60 s
@@ -41,8 +45,66 @@ type Settings struct {
 	Registry  prometheus.Registerer // nil: not counted
 }
 
-// Client is one org.
-type Client struct{}
+func (s Settings) withDefaults() Settings {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	set(&s.Session, 2*time.Hour)
+	set(&s.Connect, 3*time.Second)
+	set(&s.Identify, 3*time.Second)
+	set(&s.Flow, 5*time.Second)
+	set(&s.Write, 30*time.Second)
+	set(&s.CacheFor, time.Minute)
+	if s.Version == "" {
+		s.Version = "67.0"
+	}
+	if s.Cache <= 0 {
+		s.Cache = 10_000
+	}
+	if s.Reserve <= 0 || s.Reserve >= 1 {
+		s.Reserve = 0.05
+	}
+	if s.Audience == "" {
+		s.Audience = s.LoginURL
+	}
+	return s
+}
+
+func (s Settings) check() error {
+	login, err := url.Parse(s.LoginURL)
+	var errs []error
+	if err != nil || login.Host == "" || login.Scheme != "https" && login.Scheme != "http" {
+		errs = append(errs, fmt.Errorf("login URL %q: want https://host", s.LoginURL))
+	}
+	if s.ClientID == "" {
+		errs = append(errs, errors.New("no client id: the consumer key of the External Client App"))
+	}
+	switch {
+	case s.Key != nil && s.Username == "":
+		errs = append(errs, errors.New("a private key, but no username to act as"))
+	case s.Key == nil && s.ClientSecret == "":
+		errs = append(errs, errors.New("neither a private key (JWT bearer) nor a client secret (client credentials)"))
+	}
+	return errors.Join(errs...)
+}
+
+// Client is one org. All methods are safe for concurrent use.
+type Client struct {
+	set    Settings
+	log    *zap.Logger
+	http   *http.Client
+	tokens *tokens
+	lanes  [lanes]chan struct{}
+	usage  usage
+	known  *people
+	count  *metrics
+
+	life context.Context // ends with Close; what is shared between callers runs under it
+	end  context.CancelFunc
+	work sync.WaitGroup // flights: token requests and lookups
+}
 
 var (
 	_ crm.Identifier     = (*Client)(nil)
@@ -50,27 +112,99 @@ var (
 )
 
 // New checks the settings and makes a client. Nothing is sent yet.
-func New(s Settings, log *zap.Logger) (*Client, error) { return nil, errors.New("not built yet") }
-
-// Warm gets a token and opens a connection, so that the first call does not pay for them.
-func (c *Client) Warm(ctx context.Context) error { return nil }
-
-// Run keeps token and connection warm until ctx ends.
-func (c *Client) Run(ctx context.Context) {}
-
-// Close ends what is under way and waits for it.
-func (c *Client) Close() {}
-
-// Identify implements crm.Identifier: Contacts, Accounts and Leads under the number, verified by their digits.
-func (c *Client) Identify(ctx context.Context, number call.Number) (call.Match, error) {
-	return call.Match{}, nil
+func New(s Settings, log *zap.Logger) (*Client, error) {
+	if err := s.check(); err != nil {
+		return nil, fmt.Errorf("salesforce: %w", err)
+	}
+	s = s.withDefaults()
+	transport := s.Transport
+	if transport == nil {
+		transport = ours(s.Connect)
+	}
+	c := &Client{set: s, log: log, count: newMetrics(s.Registry)}
+	c.http = &http.Client{
+		Transport: transport,
+		// A redirect would carry the bearer token to wherever it points; the API has none.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	c.life, c.end = context.WithCancel(context.Background())
+	c.lanes = [lanes]chan struct{}{urgent: make(chan struct{}, mostUrgent), patient: make(chan struct{}, mostPatient)}
+	c.tokens = &tokens{session: s.Session, fetch: c.login, start: c.start}
+	c.known = newPeople(s.Cache, s.CacheFor)
+	c.usage.reserve = s.Reserve
+	c.count.watch(&c.usage)
+	return c, nil
 }
 
-// Advise implements routing.Consultant: it identifies the caller, then asks the Flow. When the Flow fails, the Advice
-// returned beside the error still says whom the number belongs to.
-func (c *Client) Advise(ctx context.Context, flow string, q routing.Inquiry) (routing.Advice, error) {
-	return routing.Advice{}, nil
+// ours keeps connections open, because a TLS handshake to another continent costs a routing budget's half.
+func ours(connect time.Duration) *http.Transport {
+	dialer := &net.Dialer{Timeout: connect, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialer.DialContext,
+		TLSHandshakeTimeout:    connect,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConnsPerHost:    mostUrgent,
+		IdleConnTimeout:        5 * time.Minute,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+}
+
+// start runs what several callers share. It reports false after Close.
+func (c *Client) start(limit time.Duration, f func(ctx context.Context)) bool {
+	if c.life.Err() != nil {
+		return false
+	}
+	c.work.Add(1)
+	go func() {
+		defer c.work.Done()
+		ctx, cancel := context.WithTimeout(c.life, limit)
+		defer cancel()
+		f(ctx)
+	}()
+	return true
+}
+
+// Warm gets a token and opens a connection, so that the first call does not pay for them.
+func (c *Client) Warm(ctx context.Context) error {
+	if _, err := c.tokens.get(ctx, nil); err != nil {
+		return err
+	}
+	return c.ping(ctx)
+}
+
+// ping asks for the list of versions, which costs no API call and needs no session.
+func (c *Client) ping(ctx context.Context) error {
+	_, err := c.do(ctx, ask{op: "ping", lane: urgent, method: http.MethodGet, path: "/services/data"})
+	return err
+}
+
+// keepWarm is shorter than any idle timeout on the way that we know of.
+const keepWarm = 45 * time.Second
+
+// Run keeps token and connection warm until ctx ends.
+func (c *Client) Run(ctx context.Context) {
+	tick := time.NewTicker(keepWarm)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		limited, cancel := context.WithTimeout(ctx, loginTime)
+		if err := c.Warm(limited); err != nil && ctx.Err() == nil {
+			c.log.Warn("salesforce is out of reach", zap.Error(err))
+		}
+		cancel()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// Close ends what is under way and waits for it.
+func (c *Client) Close() {
+	c.end()
+	c.work.Wait()
+	c.http.CloseIdleConnections()
 }
 
 // Tasks is the courier of kind crm.KindTask.
-func (c *Client) Tasks() outbox.Courier { return nil }
+func (c *Client) Tasks() outbox.Courier { return &tasks{c} }
