@@ -61,3 +61,12 @@ func After(err error) (time.Duration, bool) {
 	}
 	return 0, false
 }
+
+// AttemptsAllowed is how many attempts Limited gave; 0: as many as it takes.
+func AttemptsAllowed(err error) int {
+	var l *limited
+	if errors.As(err, &l) {
+		return l.attempts
+	}
+	return 0
+}

@@ -243,10 +243,10 @@ func (w *Worker) judge(r Row, err error) Settled {
 		return s
 	}
 	s.Reason = bounded(err.Error())
-	var few *limited
+	few := AttemptsAllowed(err)
 	after, wait := After(err)
 	switch {
-	case IsPermanent(err), errors.As(err, &few) && r.Attempts+1 >= few.attempts:
+	case IsPermanent(err), few > 0 && r.Attempts+1 >= few:
 		s.Outcome = Park
 	case wait:
 		s.Outcome, s.Due = Retry, time.Now().Add(after)
