@@ -1,0 +1,153 @@
+import { useCallback, useEffect, useState } from 'react';
+import type { HostAdapter } from '../host/host';
+import type { Call } from '../phone/call';
+import { busy } from '../phone/call';
+import { AvailabilitySheet } from '../ui/AvailabilitySheet';
+import { CallCard } from '../ui/CallCard';
+import { DevicesSheet } from '../ui/DevicesSheet';
+import { Header, type Sheet } from '../ui/Header';
+import { Dialer } from '../ui/Keypad';
+import { LineBanner } from '../ui/LineBanner';
+import { Login } from '../ui/Login';
+import { shownName } from '../ui/names';
+import { Notice } from '../ui/Notice';
+import { announce } from '../ui/notify';
+import { Recent } from '../ui/Recent';
+import { Waiting } from '../ui/Waiting';
+import { useStore } from '../ui/use';
+import type { Preferences } from './preferences';
+import type { Session, Work } from './session';
+
+interface Props {
+  session: Session;
+  preferences: Preferences;
+  host: HostAdapter;
+}
+
+export function App({ session, preferences, host }: Props) {
+  const state = useStore(session.state);
+  switch (state.stage) {
+    case 'login':
+      return <Login busy={state.busy} trouble={state.trouble} onLogin={(user, password) => void session.login(user, password)} />;
+    case 'opening':
+      return <Waiting retrying={state.retrying} onLogout={() => void session.logout()} />;
+    case 'work':
+      return <Desk work={state.work} session={session} preferences={preferences} host={host} />;
+  }
+}
+
+/** The phone of an agent who is logged in. */
+function Desk({ work, session, preferences, host }: Props & { work: Work }) {
+  const { me, phone, calls } = work;
+  const { line, call, trouble, returning } = useStore(phone.state);
+  const values = useStore(preferences);
+  const [wanted, setSheet] = useState<Sheet>('none');
+  // A call that rings takes the stage.
+  const sheet = call?.phase === 'ringing' ? 'none' : wanted;
+  const [number, setNumber] = useState('');
+  const closeSheet = useCallback(() => setSheet('none'), []);
+
+  useEffect(() => host.onDial(setNumber), [host]);
+  useIncoming(call, host);
+  useFirstClick(phone.tones);
+  const dial = (to: string, name = '') => {
+    setSheet('none');
+    setNumber(to);
+    void phone.dial(to, name).then(() => {
+      if (busy(phone.state.get().call)) setNumber('');
+    });
+  };
+  const redial = (to: string, name = '') => {
+    phone.dismiss();
+    dial(to, name);
+  };
+
+  return (
+    <div className="cb-desk" data-testid="desk">
+      <Header me={me} line={line} inCall={busy(call)} sheet={sheet} onSheet={setSheet} />
+      <LineBanner line={line} returning={returning} onTryNow={() => phone.tryNow()} />
+      <Announcement call={call} />
+      {sheet === 'availability' && (
+        <AvailabilitySheet
+          availability={me.availability}
+          onChoose={(type, minutes) => void session.setAvailability(type, minutes)}
+          onClose={closeSheet}
+        />
+      )}
+      {sheet === 'devices' && (
+        <DevicesSheet
+          values={values}
+          onChange={(part) => {
+            preferences.change(part);
+            if (part.microphone !== undefined) void phone.useMicrophone(part.microphone);
+            if (part.speaker !== undefined) void phone.useSpeaker(part.speaker);
+          }}
+          onRing={() => phone.ringOnce()}
+          onLogout={() => void session.logout()}
+          onClose={closeSheet}
+        />
+      )}
+      <main className="cb-main">
+        {trouble && <Notice trouble={trouble} onDismiss={() => phone.dismissTrouble()} />}
+        {work.trouble && <Notice trouble={work.trouble} onDismiss={() => session.dismissTrouble()} />}
+        {call ? (
+          <CallCard call={call} phone={phone} host={host} online={line.name === 'ready'} onRedial={redial} />
+        ) : (
+          <>
+            <Dialer
+              number={number}
+              onNumber={setNumber}
+              onCall={dial}
+              onTone={(key) => phone.tones.key(key)}
+              last={calls.find((c) => c.direction === 'Outbound')?.customer.number ?? ''}
+              disabled={line.name !== 'ready'}
+            />
+            <h2 className="cb-main__title">Last calls</h2>
+            <Recent calls={calls} me={me.id} onRedial={redial} disabled={line.name !== 'ready'} />
+          </>
+        )}
+      </main>
+    </div>
+  );
+}
+
+/** Makes a ringing call seen from afar. */
+function useIncoming(call: Call | null, host: HostAdapter): void {
+  const ringing = call?.phase === 'ringing' ? call : null;
+  const text = ringing ? shownName(ringing.name, ringing.number, ringing.match) : '';
+  const detail = ringing ? (ringing.queue === '' ? 'Direct' : ringing.queue) : '';
+  const key = ringing?.key ?? '';
+  useEffect(() => {
+    if (key !== '') return announce(`Call: ${text}`, detail);
+    return undefined;
+  }, [key, text, detail]);
+  useEffect(() => {
+    if (key !== '') host.show();
+  }, [key, host]);
+}
+
+/** Browsers let a page sound only after a click or a key. */
+function useFirstClick(tones: { wake(): void }): void {
+  useEffect(() => {
+    const wake = () => tones.wake();
+    addEventListener('pointerdown', wake);
+    addEventListener('keydown', wake);
+    return () => {
+      removeEventListener('pointerdown', wake);
+      removeEventListener('keydown', wake);
+    };
+  }, [tones]);
+}
+
+/** What a screen reader says when a call rings. */
+function Announcement({ call }: { call: Call | null }) {
+  const text =
+    call?.phase === 'ringing'
+      ? `Incoming call from ${shownName(call.name, call.number, call.match)}, ${call.queue === '' ? 'direct' : call.queue}`
+      : '';
+  return (
+    <div className="slds-assistive-text" aria-live="assertive" data-testid="announcement">
+      {text}
+    </div>
+  );
+}

@@ -1,0 +1,221 @@
+import { Api, Refused } from '../api/client';
+import { follow } from '../api/events';
+import type { ServerEvent } from '../api/sse';
+import type { AgentEvent, Availability, AvailabilityType, CallEvent, CallRecord, Me } from '../api/types';
+import { Phone } from '../phone/phone';
+import { Store } from '../phone/store';
+import { loginTrouble, requestFailed, sessionOver, type Trouble } from '../phone/trouble';
+import type { Preferences } from './preferences';
+
+const TOKEN = 'cordboard.token';
+const RECENT = 50;
+/** Pause before the first questions are asked again of a server that does not answer, milliseconds. */
+const AGAIN_MS = 3_000;
+
+/** An agent at work: who she is, her phone, her calls. */
+export interface Work {
+  me: Me;
+  phone: Phone;
+  calls: CallRecord[];
+  /** What the last request of hers met, other than on the phone. */
+  trouble: Trouble | undefined;
+}
+
+export type SessionState =
+  | { stage: 'login'; busy: boolean; trouble: Trouble | undefined }
+  /** There is a token from before; the server is asked who we are. retrying: it did not answer. */
+  | { stage: 'opening'; retrying: boolean }
+  | { stage: 'work'; work: Work };
+
+/** The agent's session with the gateway, from login to logout. The token lives in the tab and nowhere else. */
+export class Session {
+  readonly state: Store<SessionState>;
+  private readonly api: Api;
+  private following: AbortController | undefined;
+
+  constructor(
+    base: string,
+    private readonly shelf: Storage,
+    private readonly preferences: Preferences,
+  ) {
+    this.api = new Api(base);
+    this.api.token = shelf.getItem(TOKEN) ?? '';
+    this.state = new Store<SessionState>(
+      this.api.token === '' ? { stage: 'login', busy: false, trouble: undefined } : { stage: 'opening', retrying: false },
+    );
+    if (this.api.token !== '') void this.open();
+  }
+
+  async login(user: string, password: string): Promise<void> {
+    this.state.set({ stage: 'login', busy: true, trouble: undefined });
+    try {
+      const login = await this.api.login(user, password);
+      this.api.token = login.token;
+      this.shelf.setItem(TOKEN, login.token);
+    } catch (error) {
+      const [status, wait] = error instanceof Refused ? [error.status, error.retryAfter] : [undefined, 0];
+      this.state.set({ stage: 'login', busy: false, trouble: loginTrouble(status, wait) });
+      return;
+    }
+    await this.open();
+  }
+
+  async logout(): Promise<void> {
+    const { token } = this.api;
+    this.leave(undefined);
+    // The token is forgotten here whether or not the server hears of it.
+    await this.api.logout().catch(() => undefined);
+    if (this.api.token === token) this.api.token = '';
+  }
+
+  async setAvailability(type: AvailabilityType, minutes: number): Promise<void> {
+    const before = this.work()?.me.availability;
+    const until = minutes > 0 ? new Date(Date.now() + minutes * 60_000).toISOString() : undefined;
+    const wanted: Availability = { type, since: new Date().toISOString(), ...(until === undefined ? {} : { until }) };
+    this.changeMe({ availability: wanted });
+    this.change({ trouble: undefined });
+    try {
+      await this.api.setAvailability({ type, ...(until === undefined ? {} : { until }) });
+    } catch (error) {
+      if (this.unauthorized(error)) return;
+      if (before) this.changeMe({ availability: before });
+      this.change({ trouble: requestFailed });
+    }
+  }
+
+  dismissTrouble(): void {
+    this.change({ trouble: undefined });
+  }
+
+  /** Finds out who we are and opens the phone. A server that does not answer is asked again; a 401 leads to the login. */
+  private async open(): Promise<void> {
+    const { token } = this.api;
+    for (;;) {
+      try {
+        const me = await this.api.me();
+        if (this.api.token === token) this.begin(me);
+        return;
+      } catch (error) {
+        if (this.unauthorized(error) || this.api.token !== token) return;
+        this.state.set({ stage: 'opening', retrying: true });
+      }
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      if (this.api.token !== token) return;
+    }
+  }
+
+  private begin(me: Me): void {
+    const phone = new Phone(() => this.issue(), this.shelf, this.preferences.get());
+    this.state.set({ stage: 'work', work: { me, phone, calls: [], trouble: undefined } });
+    this.openLine(phone);
+    this.following = new AbortController();
+    void follow(this.api, this.following.signal, {
+      event: (event) => this.heard(event),
+      opened: () => void this.refresh(),
+      unauthorized: () => this.leave(sessionOver),
+    });
+  }
+
+  /** The very first credentials may fail like everything else; after that the line helps itself. */
+  private openLine(phone: Phone): void {
+    phone.open().catch((error: unknown) => {
+      if (this.unauthorized(error) || this.work()?.phone !== phone) return;
+      setTimeout(() => {
+        if (this.work()?.phone === phone) this.openLine(phone);
+      }, AGAIN_MS);
+    });
+  }
+
+  private async issue() {
+    try {
+      return await this.api.sipCredentials();
+    } catch (error) {
+      this.unauthorized(error);
+      throw error;
+    }
+  }
+
+  private heard(event: ServerEvent): void {
+    const data = parse(event.data);
+    if (data === undefined) return;
+    switch (event.name) {
+      case 'call':
+        this.called(data as CallEvent);
+        break;
+      case 'agent': {
+        const { availability, state } = data as AgentEvent;
+        this.changeMe({ ...(availability ? { availability } : {}), ...(state === undefined ? {} : { state }) });
+        break;
+      }
+    }
+  }
+
+  private called({ moment, record }: CallEvent): void {
+    const work = this.work();
+    if (!work || typeof record !== 'object') return;
+    work.phone.told(record);
+    if (moment === 'over') void this.refreshCalls();
+  }
+
+  /** What may have happened while nobody told us. */
+  private async refresh(): Promise<void> {
+    await this.refreshCalls();
+    try {
+      this.changeMe(await this.api.me());
+    } catch (error) {
+      this.unauthorized(error);
+    }
+  }
+
+  private async refreshCalls(): Promise<void> {
+    try {
+      const calls = await this.api.calls(RECENT);
+      this.change({ calls });
+      // A call that rang before the stream was open was matched before it, too.
+      for (const record of calls) this.work()?.phone.told(record);
+    } catch (error) {
+      // The list stays as it is; it comes with the next call.
+      this.unauthorized(error);
+    }
+  }
+
+  private unauthorized(error: unknown): boolean {
+    if (!(error instanceof Refused && error.status === 401)) return false;
+    if (this.api.token !== '') this.leave(sessionOver);
+    this.api.token = '';
+    return true;
+  }
+
+  private leave(trouble: Trouble | undefined): void {
+    const work = this.work();
+    this.following?.abort();
+    this.following = undefined;
+    this.shelf.removeItem(TOKEN);
+    this.state.set({ stage: 'login', busy: false, trouble });
+    work?.phone.close();
+  }
+
+  private work(): Work | undefined {
+    const state = this.state.get();
+    return state.stage === 'work' ? state.work : undefined;
+  }
+
+  private change(part: Partial<Work>): void {
+    const work = this.work();
+    if (work) this.state.set({ stage: 'work', work: { ...work, ...part } });
+  }
+
+  private changeMe(part: Partial<Me>): void {
+    const work = this.work();
+    if (work) this.change({ me: { ...work.me, ...part } });
+  }
+}
+
+function parse(data: string): unknown {
+  try {
+    const value: unknown = JSON.parse(data);
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

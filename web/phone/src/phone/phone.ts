@@ -1,0 +1,317 @@
+import type { CallRecord } from '../api/types';
+import { after, busy, type Call, type CallEvent, talking } from './call';
+import type { Leg } from './leg';
+import { type Issue, Line, type LineState } from './line';
+import { forgetCall, GRACE_MS, instanceId, type LiveCall, rememberCall, rememberedCall, type Shelf } from './memory';
+import { Microphone } from './microphone';
+import { cleanNumber } from './number';
+import { Speaker } from './speaker';
+import { Store } from './store';
+import { Tones } from './tones';
+import { microphoneTrouble, notRegistered, numberTrouble, soundBlocked, type Trouble } from './trouble';
+
+export interface PhoneState {
+  line: LineState;
+  call: Call | null;
+  /** What the agent has to know, until dismissed or mended. */
+  trouble: Trouble | undefined;
+  /** The gateway is giving back the call that this tab had before its reload. */
+  returning: boolean;
+}
+
+export interface Preferences {
+  microphone: string;
+  speaker: string;
+}
+
+/** The agent's telephone: one line, one call at a time, a microphone, a speaker and a bell. No page needed. */
+export class Phone {
+  readonly state = new Store<PhoneState>({ line: { name: 'off' }, call: null, trouble: undefined, returning: false });
+  readonly tones = new Tones();
+
+  private readonly line: Line;
+  private readonly microphone: Microphone;
+  private readonly speaker: Speaker;
+  private leg: Leg | undefined;
+  /** The call before the reload, until it is back or given up. */
+  private lost: LiveCall | undefined;
+  private readonly heartbeat: ReturnType<typeof setInterval>;
+
+  constructor(
+    issue: Issue,
+    private readonly shelf: Shelf,
+    preferences: Preferences,
+  ) {
+    this.microphone = new Microphone(preferences.microphone);
+    this.speaker = new Speaker((blocked) => this.trouble(blocked ? soundBlocked : undefined, 'sound-blocked'));
+    if (preferences.speaker !== '') this.speaker.choose(preferences.speaker).catch(() => undefined);
+    this.line = new Line(issue, { state: (line) => this.lineChanged(line), rang: (leg) => this.rang(leg) }, instanceId(shelf));
+    this.lost = rememberedCall(shelf, Date.now());
+    if (this.lost) this.expectReturn(this.lost);
+    this.heartbeat = setInterval(() => this.remember(), 2_000);
+    addEventListener('online', this.networkChanged);
+    addEventListener('pagehide', this.remember);
+  }
+
+  /** Connects and registers. Throws what the API throws at the first attempt. */
+  open(): Promise<void> {
+    return this.line.open();
+  }
+
+  close(): void {
+    removeEventListener('online', this.networkChanged);
+    removeEventListener('pagehide', this.remember);
+    clearInterval(this.heartbeat);
+    this.leg?.hangUp();
+    this.line.close();
+    this.microphone.close();
+    this.tones.close();
+    forgetCall(this.shelf);
+  }
+
+  /** Calls a number as typed or pasted. */
+  async dial(input: string, name = ''): Promise<void> {
+    if (busy(this.call())) return;
+    this.trouble(undefined);
+    const dialled = cleanNumber(input);
+    if (!dialled.ok) this.trouble(numberTrouble(dialled.why));
+    else if (!this.line.isReady()) this.trouble(notRegistered);
+    else await this.place(dialled.number, name);
+  }
+
+  private async place(number: string, name: string): Promise<void> {
+    const key = `dial-${Date.now()}`;
+    this.tell({ type: 'dialled', key, at: Date.now(), name, number });
+    let stream: MediaStream;
+    try {
+      stream = await this.microphone.open();
+    } catch (error) {
+      this.fail(key, microphoneTrouble(error));
+      return;
+    }
+    // She may have given up while the browser asked for the microphone.
+    const given = this.call()?.key !== key || !busy(this.call());
+    const leg = given ? undefined : this.line.call(number, stream);
+    if (leg) this.take(leg, key);
+    else this.fail(key, notRegistered);
+  }
+
+  /** Takes the call that rings. */
+  async answer(): Promise<void> {
+    const { leg } = this;
+    const call = this.call();
+    if (!leg || call?.phase !== 'ringing') return;
+    this.tones.stop();
+    this.tell({ type: 'answering', key: call.key });
+    try {
+      const stream = await this.microphone.open();
+      if (this.leg === leg) leg.answer(stream);
+    } catch (error) {
+      if (this.leg !== leg) return;
+      this.tell({ type: 'answer-failed', key: call.key, trouble: microphoneTrouble(error) });
+      this.tones.ring();
+    }
+  }
+
+  decline(): void {
+    if (this.call()?.phase === 'ringing') this.leg?.decline(603);
+  }
+
+  /** Ends whatever call there is: declines it, gives it up, or hangs up. */
+  end(): void {
+    const call = this.call();
+    if (!busy(call)) return;
+    if (call.phase === 'ringing') return this.decline();
+    if (this.leg) this.leg.hangUp();
+    else this.tell({ type: 'ended', key: call.key, at: Date.now(), trouble: undefined });
+  }
+
+  toggleMute(): void {
+    const call = this.call();
+    if (!talking(call) || !this.leg) return;
+    this.leg.mute(!call.muted);
+    this.tell({ type: 'muted', key: call.key, on: !call.muted });
+    this.remember();
+  }
+
+  toggleHold(): void {
+    const call = this.call();
+    if (!talking(call) || !this.leg) return;
+    if (call.hold === 'no' && this.leg.hold()) this.tell({ type: 'hold-asked', key: call.key });
+    else if (call.hold === 'held' && this.leg.resume()) this.tell({ type: 'resume-asked', key: call.key });
+  }
+
+  /** Sends a DTMF tone: 0-9 * # A-D. */
+  digit(tone: string): void {
+    const call = this.call();
+    this.tones.key(tone);
+    if (!talking(call)) return;
+    this.leg?.digit(tone);
+    this.tell({ type: 'digit', key: call.key, tone });
+  }
+
+  /** Puts the ended call off the screen. */
+  dismiss(): void {
+    const call = this.call();
+    this.trouble(undefined);
+    if (call) this.tell({ type: 'dismissed', key: call.key });
+  }
+
+  dismissTrouble(): void {
+    this.trouble(undefined);
+  }
+
+  /** Lets the agent hear how a call will ring. */
+  ringOnce(): void {
+    if (busy(this.call())) return;
+    this.tones.ring();
+    setTimeout(() => {
+      if (!busy(this.call())) this.tones.stop();
+    }, 2_500);
+  }
+
+  /** What the gateway says of a call. */
+  told(record: CallRecord): void {
+    this.tell({ type: 'told', record });
+  }
+
+  tryNow(): void {
+    this.line.hurry();
+  }
+
+  async useMicrophone(device: string): Promise<void> {
+    try {
+      const track = await this.microphone.choose(device);
+      if (track) await this.leg?.useMicrophone(track);
+    } catch (error) {
+      this.trouble(microphoneTrouble(error));
+    }
+  }
+
+  async useSpeaker(device: string): Promise<void> {
+    await this.speaker.choose(device).catch(() => undefined);
+  }
+
+  private rang(leg: Leg): void {
+    const mine = this.lost?.id ?? this.call()?.id ?? '';
+    // The gateway may make this phone answer only for a call its agent had already taken: nobody else opens her microphone.
+    const back = leg.caller.auto && mine !== '' && leg.caller.id === mine;
+    if (busy(this.call()) && !back) return leg.decline(486);
+    if (back && this.leg) this.replaced();
+
+    const { id, name, number, queue } = leg.caller;
+    this.trouble(undefined);
+    this.tell({ type: 'rang', key: leg.key, at: Date.now(), id, name, number, queue });
+    this.take(leg, leg.key);
+    if (back) void this.answer();
+    else this.tones.ring();
+  }
+
+  /** The gateway gave the same call a new leg, because it lost the old one before we did. */
+  private replaced(): void {
+    const call = this.call();
+    if (!call) return;
+    this.lost = { id: call.id, answered: call.answered, muted: call.muted, seen: Date.now() };
+    this.leg?.abandon();
+    this.leg = undefined;
+    this.tell({ type: 'ended', key: call.key, at: Date.now(), trouble: undefined });
+  }
+
+  private take(leg: Leg, key: string): void {
+    this.leg = leg;
+    leg.attach({
+      alerting: (early) => {
+        this.tell({ type: 'alerting', key });
+        if (this.call()?.phase !== 'alerting') return;
+        if (early) this.tones.stop();
+        else this.tones.ringback();
+      },
+      answered: () => this.answered(leg, key),
+      ended: (trouble) => this.ended(leg, key, trouble),
+      held: (on) => this.tell({ type: on ? 'held' : 'resumed', key }),
+      heldThere: (on) => this.tell({ type: 'held-there', key, on }),
+      sound: (lost) => this.tell({ type: 'sound', key, lost }),
+      stream: (stream) => this.speaker.play(stream),
+    });
+  }
+
+  private answered(leg: Leg, key: string): void {
+    this.tones.stop();
+    const { lost } = this;
+    const back = lost !== undefined && lost.id === leg.caller.id;
+    this.tell({ type: 'answered', key, at: back ? lost.answered : Date.now() });
+    if (back && lost.muted) {
+      leg.mute(true);
+      this.tell({ type: 'muted', key, on: true });
+    }
+    this.forgetLost();
+    this.remember();
+  }
+
+  private ended(leg: Leg, key: string, trouble: Trouble | undefined): void {
+    if (this.leg !== leg) return;
+    const was = this.call();
+    this.leg = undefined;
+    this.microphone.close();
+    this.speaker.stop();
+    this.tell({ type: 'ended', key, at: Date.now(), trouble });
+    if (was?.direction === 'out' && trouble) this.tones.busy();
+    else if (talking(was)) this.tones.ended();
+    else this.tones.stop();
+    forgetCall(this.shelf);
+  }
+
+  /** A call that never left the phone. */
+  private fail(key: string, trouble: Trouble): void {
+    this.microphone.close();
+    this.tell({ type: 'ended', key, at: Date.now(), trouble });
+  }
+
+  private lineChanged(line: LineState): void {
+    this.change({ line });
+    if (line.name !== 'ready') return;
+    this.trouble(undefined, 'not-registered');
+    this.leg?.backOnline();
+  }
+
+  private readonly networkChanged = (): void => {
+    this.line.networkChanged();
+  };
+
+  private readonly remember = (): void => {
+    const call = this.call();
+    if (talking(call) && call.id !== '')
+      rememberCall(this.shelf, { id: call.id, answered: call.answered, muted: call.muted, seen: Date.now() });
+  };
+
+  private expectReturn(lost: LiveCall): void {
+    this.change({ returning: true });
+    setTimeout(() => this.forgetLost(), lost.seen + GRACE_MS - Date.now());
+  }
+
+  private forgetLost(): void {
+    this.lost = undefined;
+    this.change({ returning: false });
+  }
+
+  private call(): Call | null {
+    return this.state.get().call;
+  }
+
+  private tell(event: CallEvent): void {
+    this.change({ call: after(this.call(), event) });
+  }
+
+  /** Sets the trouble, or clears it: any, or only that of one kind. */
+  private trouble(trouble: Trouble | undefined, kind?: Trouble['kind']): void {
+    const now = this.state.get().trouble;
+    if (trouble === undefined && kind !== undefined && now?.kind !== kind) return;
+    this.change({ trouble });
+  }
+
+  private change(part: Partial<PhoneState>): void {
+    const now = this.state.get();
+    const changed = (Object.keys(part) as (keyof PhoneState)[]).some((key) => !Object.is(now[key], part[key]));
+    if (changed) this.state.set({ ...now, ...part });
+  }
+}

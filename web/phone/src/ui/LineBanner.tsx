@@ -1,0 +1,44 @@
+import type { LineState } from '../phone/line';
+import { Icon } from './Icon';
+import { useNow } from './use';
+
+interface Props {
+  line: LineState;
+  returning: boolean;
+  onTryNow: () => void;
+}
+
+/** Says why calls do not reach the agent now, and when that will be tried again. Nothing while all is well. */
+export function LineBanner({ line, returning, onTryNow }: Props) {
+  const now = useNow(250, line.name === 'down');
+  const text = banner(line, now, returning);
+  if (text === '') return null;
+  return (
+    <div className="cb-banner" role="status" data-testid="line-banner" data-state={line.name}>
+      <Icon name={line.name === 'ready' ? 'call' : 'offline'} />
+      <span>{text}</span>
+      {(line.name === 'down' || line.name === 'refused') && (
+        <button type="button" className="slds-button" data-testid="try-now" onClick={onTryNow}>
+          Try now
+        </button>
+      )}
+    </div>
+  );
+}
+
+export function banner(line: LineState, now: number, returning: boolean): string {
+  switch (line.name) {
+    case 'off':
+    case 'connecting':
+    case 'registering':
+      return returning ? 'Getting your call back…' : 'Connecting to the server…';
+    case 'down': {
+      const seconds = Math.ceil((line.retryAt - now) / 1000);
+      return seconds > 0 ? `The server does not answer. Next try in ${seconds} s` : 'The server does not answer. Trying…';
+    }
+    case 'refused':
+      return `${line.trouble.title}. ${line.trouble.advice}`;
+    case 'ready':
+      return returning ? 'Getting your call back…' : '';
+  }
+}

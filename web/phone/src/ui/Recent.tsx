@@ -1,0 +1,93 @@
+import type { CallRecord } from '../api/types';
+import { showNumber } from '../phone/number';
+import { clock, when } from '../phone/time';
+import { Icon, type IconName } from './Icon';
+import { shownName } from './names';
+import { useNow } from './use';
+
+interface Props {
+  calls: readonly CallRecord[];
+  me: string;
+  onRedial: (number: string, name: string) => void;
+  disabled: boolean;
+}
+
+/** The last calls, newest first. A click calls again. */
+export function Recent({ calls, me, onRedial, disabled }: Props) {
+  const now = useNow(30_000);
+  if (calls.length === 0)
+    return (
+      <p className="cb-empty" data-testid="recent-empty">
+        No calls yet. They will be listed here.
+      </p>
+    );
+  return (
+    <ul className="cb-recent" data-testid="recent" aria-label="Last calls">
+      {calls.map((record) => (
+        <Row key={record.id} record={record} me={me} now={now} onRedial={onRedial} disabled={disabled} />
+      ))}
+    </ul>
+  );
+}
+
+interface RowProps extends Omit<Props, 'calls'> {
+  record: CallRecord;
+  now: number;
+}
+
+function Row({ record, me, now, onRedial, disabled }: RowProps) {
+  const number = record.customer.number ?? '';
+  const name = shownName(record.customer.name ?? '', number, record.match);
+  const { icon, kind, text } = outcome(record, me);
+  const detail = [name === showNumber(number) ? '' : showNumber(number), record.queue ?? '', text].filter((part) => part !== '').join(' · ');
+  return (
+    <li className="cb-recent__row" data-testid="recent-call" data-id={record.id} data-outcome={kind}>
+      <span className="cb-recent__icon" data-outcome={kind} title={text}>
+        <Icon name={icon} />
+      </span>
+      <span className="cb-recent__text">
+        <strong>{name}</strong>
+        <span>{detail}</span>
+      </span>
+      <time dateTime={record.started}>{when(new Date(record.started), new Date(now))}</time>
+      <button
+        type="button"
+        className="slds-button cb-plain cb-recent__call"
+        data-testid="recent-redial"
+        aria-label={`Call ${name}`}
+        disabled={disabled || number === ''}
+        onClick={() => onRedial(number, name === showNumber(number) ? '' : name)}
+      >
+        <Icon name="call" />
+      </button>
+    </li>
+  );
+}
+
+type Outcome = { icon: IconName; kind: 'in' | 'out' | 'missed'; text: string };
+
+/** What became of a call, from this agent's point of view. */
+export function outcome(record: CallRecord, me: string): Outcome {
+  const answered = record.answered !== undefined && record.answered !== '';
+  const seconds = record.talk_seconds ?? 0;
+  const length = seconds > 0 ? clock(seconds * 1000) : '';
+  const placed = record.direction === 'Outbound' || (record.direction === 'Internal' && record.agent === me);
+  if (placed) return { icon: 'outbound', kind: 'out', text: answered ? length : notReached(record.ending?.reason) };
+  if (answered) return { icon: 'incoming', kind: 'in', text: length };
+  return { icon: 'missed', kind: 'missed', text: 'Missed' };
+}
+
+function notReached(reason: string | undefined): string {
+  switch (reason) {
+    case 'busy':
+      return 'Busy';
+    case 'declined':
+      return 'Declined';
+    case 'not-found':
+      return 'No such number';
+    case 'cancelled':
+      return 'Cancelled';
+    default:
+      return 'No answer';
+  }
+}

@@ -1,0 +1,12 @@
+import type { Match } from '../api/types';
+import { showNumber } from '../phone/number';
+
+/** Whom to show: the one Salesforce knows, else the name the network gave, else the number, else that it was withheld. */
+export function shownName(name: string, number: string, match: Match | undefined): string {
+  const people = match?.people ?? [];
+  const only = people.length === 1 && (match?.count ?? 1) === 1 ? people[0] : undefined;
+  if (only) return only.name;
+  if (name !== '') return name;
+  if (number !== '') return showNumber(number);
+  return 'Number withheld';
+}
