@@ -1,0 +1,116 @@
+package sfsim
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+
+	salesforce "github.com/k-capehart/go-salesforce/v3"
+)
+
+// These tests let go-salesforce, a client that others wrote, judge the org.
+
+func serve(t *testing.T, opt Options) (*Org, string) {
+	t.Helper()
+	o := New(opt)
+	s := httptest.NewServer(o)
+	t.Cleanup(s.Close)
+	return o, s.URL
+}
+
+func testKey(t *testing.T) (*rsa.PrivateKey, string) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key, string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+}
+
+func goSalesforce(t *testing.T, o *Org, at string) *salesforce.Salesforce {
+	t.Helper()
+	key, text := testKey(t)
+	o.Trust(DemoClientID, DemoUsername, &key.PublicKey)
+	sf, err := salesforce.Init(salesforce.Creds{Domain: at, Username: DemoUsername, ConsumerKey: DemoClientID, ConsumerRSAPem: text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sf
+}
+
+type callTask struct {
+	Cordboard_Call_Key__c string
+	Subject               string
+	Status                string
+	CallDurationInSeconds int
+	WhoId                 string
+}
+
+func TestGoSalesforceWritesAndReadsTasks(t *testing.T) {
+	o, at := serve(t, Options{})
+	sf := goSalesforce(t, o, at)
+	who := namedID("003", "aino")
+
+	first := callTask{Cordboard_Call_Key__c: "k1", Subject: "Call", Status: "Completed", CallDurationInSeconds: 12, WhoId: who}
+	made, err := sf.UpsertOne("Task", "Cordboard_Call_Key__c", first)
+	if err != nil || !made.Success {
+		t.Fatal(made, err)
+	}
+	first.CallDurationInSeconds = 13
+	again, err := sf.UpsertOne("Task", "Cordboard_Call_Key__c", first)
+	if err != nil || again.Id != made.Id {
+		t.Fatal("the second upsert made another record", again, err)
+	}
+	many := []callTask{{Cordboard_Call_Key__c: "k1", Subject: "Call"}, {Cordboard_Call_Key__c: "k2", Subject: "Call"}}
+	for _, upsert := range []func(string, string, any, int) (salesforce.SalesforceResults, error){
+		sf.UpsertCollection,
+		func(obj, key string, recs any, n int) (salesforce.SalesforceResults, error) {
+			return sf.UpsertComposite(obj, key, recs, n, true)
+		},
+	} {
+		for i := range many {
+			many[i].Status, many[i].WhoId = "Completed", who
+		}
+		res, err := upsert("Task", "Cordboard_Call_Key__c", many, 200)
+		if err != nil || res.HasSalesforceErrors || len(res.Results) != 2 {
+			t.Fatal(res, err)
+		}
+	}
+	var got []struct {
+		Id    string
+		WhoId string
+	}
+	if err := sf.Query("SELECT Id, WhoId FROM Task WHERE Cordboard_Call_Key__c IN ('k1','k2') ORDER BY Cordboard_Call_Key__c", &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 2 || got[0].Id != made.Id || got[1].WhoId != who {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestGoSalesforceAsksFlowAndSearch(t *testing.T) {
+	o, at := serve(t, Options{})
+	sf := goSalesforce(t, o, at)
+	text := func(method, uri, body string) string {
+		t.Helper()
+		resp, err := sf.DoRequest(method, uri, []byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		out, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	t.Log(text(http.MethodGet, "/search?q="+url.QueryEscape("FIND {358400000001 OR 0400000001} IN PHONE FIELDS RETURNING Contact(Id,Name,Account.Name LIMIT 11), Account(Id,Name), Lead(Id WHERE IsConverted = false)"), ""))
+	t.Log(text(http.MethodGet, "/search?q="+url.QueryEscape("FIND {358400000002} IN PHONE FIELDS RETURNING Contact(Id,Name,Account.Name LIMIT 11), Account(Id,Name), Lead(Id WHERE IsConverted = false)"), ""))
+	t.Log(text(http.MethodPost, "/actions/custom/flow/Cordboard_Smart_Routing", `{"inputs":[{"callId":"c1","callerNumber":"+358400000001","queueName":"Customer Service EN","contactId":"`+namedID("003", "aino")+`","matchCount":1}]}`))
+}

@@ -1,0 +1,328 @@
+package sfsim
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cordboard/cordboard/crm/sfsim/soql"
+)
+
+const maxFound = 2000 // of one search [D]
+
+// search answers /search?q=FIND …
+func (o *Org) search(q *request) reply {
+	if q.method != http.MethodGet {
+		return failed(errMethod(q.method))
+	}
+	parsed, err := soql.ParseSearch(q.query.Get("q"))
+	if err != nil {
+		return failed(asAPIError(err))
+	}
+	found, fault := o.find(parsed, q.version)
+	if fault != nil {
+		return failed(fault)
+	}
+	return ok(map[string]any{"searchRecords": found})
+}
+
+// find runs a search: of each object in its order, only what is indexed. Without RETURNING the usual objects are
+// searched and ids given.
+func (o *Org) find(parsed *soql.Search, version string) ([]record, *apiError) {
+	found := []record{}
+	returning := parsed.Returning
+	if len(returning) == 0 {
+		for _, name := range []string{"Account", "Contact", "Lead", "Opportunity", "Case"} {
+			returning = append(returning, soql.Returning{Object: name, Query: soql.Query{From: name, Limit: -1}})
+		}
+	}
+	limit := maxFound
+	if parsed.Limit >= 0 {
+		limit = min(limit, parsed.Limit)
+	}
+	for _, r := range returning {
+		list, err := o.findIn(parsed, r, version)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, list...)
+	}
+	return found[:min(limit, len(found))], nil
+}
+
+func (o *Org) findIn(parsed *soql.Search, ret soql.Returning, version string) ([]record, *apiError) {
+	s, now, q := o.store, o.opt.Now(), &ret.Query
+	obj, err := s.from(q)
+	if err != nil {
+		return nil, err
+	}
+	accept, err := s.filter(obj, q.Where, q.Text, now)
+	if err != nil {
+		return nil, err
+	}
+	cols := []column{{names: []string{"Id"}, field: obj.field("Id")}}
+	if len(q.Select) > 0 {
+		cols = nil
+	}
+	for _, sel := range q.Select {
+		if sel.Function != "" && sel.Function != "TOLABEL" {
+			return nil, refuseRequest("MALFORMED_SEARCH", "functions are not allowed in RETURNING: %s", sel.Function)
+		}
+		c, err := s.column(obj, sel.Path, q.Text)
+		if err != nil {
+			return nil, err
+		}
+		cols = append(cols, c)
+	}
+	in := searched(obj, parsed.Group)
+	var rows []*row
+	for _, r := range s.tables[obj].rows {
+		fields := r.fields
+		if now.Before(r.indexed) {
+			fields = r.stale
+		}
+		if !r.deleted && fields != nil && matches(parsed.Find, in, fields) && accept(r) {
+			rows = append(rows, r)
+		}
+	}
+	if err := s.order(obj, rows, q); err != nil {
+		return nil, err
+	}
+	var out []record
+	for _, r := range cut(rows, q) {
+		rec := record{attributes(r, version)}
+		for _, c := range cols {
+			rec = s.put(rec, r, c, version)
+		}
+		out = append(out, rec)
+	}
+	return out, nil
+}
+
+// searched are the fields of a search group. PHONE FIELDS also holds fax, assistant's and home numbers. [D]
+func searched(obj *object, group string) []*field {
+	var list []*field
+	for _, f := range obj.Fields {
+		isName := f.NameField || f.Name == "FirstName" || f.Name == "LastName"
+		in := false
+		switch group {
+		case "PHONE":
+			in = f.Type == "phone"
+		case "EMAIL":
+			in = f.Type == "email"
+		case "NAME":
+			in = isName
+		case "SIDEBAR":
+			in = isName || f.Type == "phone" || f.Type == "email"
+		default:
+			in = f.isText() && f.Type != "id" && f.Type != "reference"
+		}
+		if in {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// matches looks for a term in a record. Words of an AND may be found in different fields.
+func matches(term soql.Term, in []*field, fields map[string]any) bool {
+	switch t := term.(type) {
+	case soql.Every:
+		return !slices.ContainsFunc(t.Parts, func(p soql.Term) bool { return !matches(p, in, fields) })
+	case soql.Any:
+		return slices.ContainsFunc(t.Parts, func(p soql.Term) bool { return matches(p, in, fields) })
+	case soql.Without:
+		return matches(t.Found, in, fields) && !matches(t.Absent, in, fields)
+	case soql.Phrase:
+		return slices.ContainsFunc(in, func(f *field) bool {
+			text, _ := fields[f.Name].(string)
+			return text != "" && phraseIn(t, tokens(f, text), f.Type == "phone")
+		})
+	}
+	return false
+}
+
+// tokens cuts a field's text as the index does: a phone number is one token of its digits, punctuation stripped;
+// other text is split at what is neither letter nor digit. How a real org cuts international numbers is unconfirmed [K].
+func tokens(f *field, text string) []string {
+	if f.Type == "phone" {
+		return []string{stripped(text)}
+	}
+	return strings.FieldsFunc(strings.ToLower(text), func(c rune) bool { return !isWordRune(c) })
+}
+
+func isWordRune(c rune) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c > 127 && c != '\u00a0'
+}
+
+func stripped(text string) string {
+	return strings.Map(func(c rune) rune {
+		if isWordRune(c) {
+			return c
+		}
+		return -1
+	}, strings.ToLower(text))
+}
+
+// phraseIn looks for the words of a phrase side by side.
+func phraseIn(ph soql.Phrase, have []string, phone bool) bool {
+	words := patterns(ph, phone)
+	if len(words) == 0 {
+		return false
+	}
+	for at := 0; at+len(words) <= len(have); at++ {
+		all := true
+		for i, w := range words {
+			all = all && like([]rune(have[at+i]), w)
+		}
+		if all {
+			return true
+		}
+	}
+	return false
+}
+
+// patterns turns a phrase into patterns of like: * is %, ? is _. For a phone number the whole phrase is one pattern.
+// A * at the beginning is not supported and is left out [K].
+func patterns(ph soql.Phrase, phone bool) [][]rune {
+	var out [][]rune
+	var word []rune
+	flush := func() {
+		if len(word) > 0 {
+			out = append(out, word)
+		}
+		word = nil
+	}
+	for _, w := range ph.Words {
+		for i, c := range w {
+			switch {
+			case c.Wild && i == 0:
+			case c.Wild && c.Rune == '*':
+				word = append(word, '%')
+			case c.Wild:
+				word = append(word, '_')
+			case isWordRune(c.Rune):
+				word = append(word, []rune(strings.ToLower(string(c.Rune)))...)
+			case !phone:
+				flush()
+			}
+		}
+		if !phone {
+			flush()
+		}
+	}
+	flush()
+	return out
+}
+
+// simpleSearch is the body, or the query string, of a parameterized search. [D]
+type simpleSearch struct {
+	Q            string          `json:"q"`
+	Fields       []string        `json:"fields"`
+	Sobjects     []simpleSobject `json:"sobjects"`
+	In           string          `json:"in"`
+	OverallLimit int             `json:"overallLimit"`
+	DefaultLimit int             `json:"defaultLimit"`
+	Offset       int             `json:"offset"`
+}
+
+type simpleSobject struct {
+	Name   string   `json:"name"`
+	Fields []string `json:"fields"`
+	Limit  int      `json:"limit"`
+	Where  string   `json:"where"`
+	Order  string   `json:"orderBy"`
+}
+
+func (o *Org) parameterizedSearch(q *request) reply {
+	var in simpleSearch
+	switch q.method {
+	case http.MethodPost:
+		if err := q.decode(&in); err != nil {
+			return failed(err)
+		}
+	case http.MethodGet:
+		in = fromQuery(q)
+	default:
+		return failed(errMethod(q.method))
+	}
+	if strings.TrimSpace(in.Q) == "" {
+		return failed(refuseRequest("MALFORMED_SEARCH", "The required parameter q is missing")) // [K]
+	}
+	find, err := soql.ParseSearch(in.sosl())
+	if err != nil {
+		return failed(asAPIError(err))
+	}
+	found, fault := o.find(find, q.version)
+	if fault != nil {
+		return failed(fault)
+	}
+	answer := map[string]any{"searchRecords": found}
+	if q.method == http.MethodPost { // [D]
+		answer["metadata"] = map[string]any{"entityMetadata": []any{}}
+	}
+	return ok(answer)
+}
+
+// fromQuery reads the form of the URL: sobject=Contact&Contact.fields=Id,Name&Contact.limit=10.
+func fromQuery(q *request) simpleSearch {
+	number := func(name string) int {
+		n, err := strconv.Atoi(q.query.Get(name))
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	in := simpleSearch{
+		Q: q.query.Get("q"), In: q.query.Get("in"), Fields: splitIDs(q.query.Get("fields")),
+		OverallLimit: number("overallLimit"), DefaultLimit: number("defaultLimit"), Offset: number("offset"),
+	}
+	for _, list := range q.query["sobject"] {
+		for _, name := range splitIDs(list) {
+			in.Sobjects = append(in.Sobjects, simpleSobject{
+				Name: name, Fields: splitIDs(q.query.Get(name + ".fields")), Limit: number(name + ".limit"),
+				Where: q.query.Get(name + ".where"), Order: q.query.Get(name + ".orderBy"),
+			})
+		}
+	}
+	return in
+}
+
+// sosl writes the same search as a FIND statement. The text is taken literally: its reserved characters are escaped.
+func (in simpleSearch) sosl() string {
+	var b strings.Builder
+	b.WriteString("FIND {")
+	for _, c := range in.Q {
+		if strings.ContainsRune(`?&|!{}[]()^~:\"'+`, c) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(c)
+	}
+	b.WriteString("}")
+	if in.In != "" {
+		b.WriteString(" IN " + in.In + " FIELDS")
+	}
+	for i, obj := range in.Sobjects {
+		b.WriteString(map[bool]string{true: " RETURNING ", false: ", "}[i == 0] + obj.Name)
+		fields := slices.Concat(obj.Fields, in.Fields)
+		if len(fields) == 0 {
+			fields = []string{"Id"}
+		}
+		b.WriteString("(" + strings.Join(fields, ","))
+		if obj.Where != "" {
+			b.WriteString(" WHERE " + obj.Where)
+		}
+		if obj.Order != "" {
+			b.WriteString(" ORDER BY " + obj.Order)
+		}
+		if n := max(obj.Limit, in.DefaultLimit); n > 0 {
+			b.WriteString(" LIMIT " + strconv.Itoa(n))
+		}
+		b.WriteString(")")
+	}
+	if in.OverallLimit > 0 {
+		b.WriteString(" LIMIT " + strconv.Itoa(in.OverallLimit))
+	}
+	return b.String()
+}
