@@ -1,8 +1,9 @@
 package rtp
 
 import (
-	"encoding/binary"
 	"time"
+
+	"github.com/cordboard/cordboard/rtp/dtmf"
 )
 
 // keys plays telephone events (RFC 4733), those we were asked for and those a party pressed, always from the beginning
@@ -39,14 +40,15 @@ const (
 	keyVolume = 10
 	maxKeys   = 64
 	endsSent  = 3
+	lastKey   = 16 // the hook flash
 )
 
-// Digits plays tones (0-9 * # A-D) as telephone events (RFC 4733), after those already queued: 100 ms each, 60 ms apart.
+// Digits plays tones (0-9 * # A-D, and ! for the hook flash) as telephone events (RFC 4733), after those already queued: 100 ms each, 60 ms apart.
 // Anything else in tones is a pause of a second. At most 64 wait; the rest is dropped.
 func (s *Stream) Digits(tones string) {
 	s.mu.Lock()
-	for _, r := range tones {
-		if code, ok := eventCode(r); ok {
+	for i := range len(tones) {
+		if code, ok := dtmf.Code(tones[i]); ok {
 			s.keys.add(key{code: code, volume: keyVolume, tone: minTone})
 		} else {
 			s.keys.add(key{pause: true, tone: keyPause})
@@ -57,23 +59,6 @@ func (s *Stream) Digits(tones string) {
 	if seat != nil {
 		seat.Soon()
 	}
-}
-
-// eventCode is the event of a key (RFC 4733 section 3.2).
-func eventCode(r rune) (code uint8, ok bool) {
-	switch {
-	case r >= '0' && r <= '9':
-		return uint8(r - '0'), true
-	case r == '*':
-		return 10, true
-	case r == '#':
-		return 11, true
-	case r >= 'A' && r <= 'D':
-		return uint8(r-'A') + 12, true
-	case r >= 'a' && r <= 'd':
-		return uint8(r-'a') + 12, true
-	}
-	return 0, false
 }
 
 func (k *keys) add(next key) {
@@ -95,25 +80,25 @@ type pressed struct {
 
 // press takes an event packet of the party we hear. The caller holds the stream's mu.
 func (in *input) press(p *Packet) {
-	if len(p.Payload) < 4 {
+	event, err := dtmf.Parse(p.Payload)
+	if err != nil {
 		return
 	}
-	code, end, volume := p.Payload[0], p.Payload[1]&0x80 != 0, p.Payload[1]&0x3f
-	units := binary.BigEndian.Uint16(p.Payload[2:])
-	clock := p.Format.Codec.Clock
+	code, end, units := event.Code, event.End, event.Duration
+	clock := p.Format.eventClock()
 	now, keys := &in.pressed, &in.stream.keys
 	if now.known && now.ssrc == p.SSRC {
 		ahead := int32(p.Timestamp - now.start)
 		switch {
 		case ahead == 0 && now.over:
 			return // the repeated ends
-		case ahead < 0 && ahead > -10*int32(clock):
+		case ahead < 0 && ahead > -10*int32(p.Format.Codec.Clock):
 			return // a straggler of an earlier event
 		case ahead == 0:
 			now.over, now.units = end, max(now.units, units)
 			keys.tell(now.past+unitsTime(units, clock), end, p.Arrived)
 			return
-		case !now.over && code == now.code && ahead == int32(now.units): // a further segment of a long press
+		case !now.over && code == now.code && int(ahead) == int(now.units)*p.Format.Codec.Clock/clock: // a further segment of a long press
 			now.past += unitsTime(now.units, clock)
 			now.start, now.over, now.units = p.Timestamp, end, units
 			keys.tell(now.past+unitsTime(units, clock), end, p.Arrived)
@@ -122,12 +107,12 @@ func (in *input) press(p *Packet) {
 	}
 	keys.release()
 	*now = pressed{known: true, ssrc: p.SSRC, start: p.Timestamp, code: code, over: end, units: units}
-	if code > 15 {
-		now.over = true // flash, tones, modem signals: nothing that a key means
+	if code > lastKey {
+		now.over = true // tones, modem signals: nothing that a key means
 		return
 	}
 	tone := min(unitsTime(units, clock), maxTone)
-	keys.add(key{code: code, volume: volume, tone: tone, held: !end, told: p.Arrived})
+	keys.add(key{code: code, volume: event.Volume, tone: tone, held: !end, told: p.Arrived})
 	in.stream.soon()
 }
 
@@ -200,13 +185,13 @@ func (k *keys) finish(rested time.Time) {
 // sendKey writes one event packet. A long press goes on in further segments, each with its own timestamp, when the 16
 // bits of the duration are full (RFC 4733 section 2.5.1.3): after 1.4 s beside Opus.
 func (s *Stream) sendKey(now *key, tone time.Duration, end bool, at time.Time) {
-	k := &s.keys
 	const full = 0xffff
-	units := int64(tone-k.past) * int64(s.clock.rate) / int64(time.Second)
+	k, clock := &s.keys, s.format.eventClock()
+	units := int64(tone-k.past) * int64(clock) / int64(time.Second)
 	for units > full {
 		s.sendEvent(now, full, false)
-		k.start += full
-		k.past += full * time.Second / time.Duration(s.clock.rate)
+		k.start += uint32(full * s.clock.rate / clock)
+		k.past += full * time.Second / time.Duration(clock)
 		units -= full
 	}
 	s.sendEvent(now, uint16(units), end)
@@ -214,12 +199,7 @@ func (s *Stream) sendKey(now *key, tone time.Duration, end bool, at time.Time) {
 
 func (s *Stream) sendEvent(now *key, units uint16, end bool) {
 	k := &s.keys
-	payload := s.speaker.payload[:4]
-	payload[0], payload[1] = now.code, now.volume&0x3f
-	if end {
-		payload[1] |= 0x80
-	}
-	binary.BigEndian.PutUint16(payload[2:], units)
+	payload := dtmf.Event{Code: now.code, End: end, Volume: now.volume, Duration: units}.Append(s.speaker.payload[:0])
 	h := header{marker: k.first, payload: s.format.Event, sequence: s.next, timestamp: k.start}
 	s.next++
 	k.first = false

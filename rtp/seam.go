@@ -23,10 +23,19 @@ var (
 type Format struct {
 	Codec      Codec
 	Payload    uint8         // payload type of the audio
-	Event      uint8         // payload type of telephone-event at the codec's clock; 0: not negotiated
-	Ptime      time.Duration // packet time we send, 20 ms unless asked otherwise
+	Event      uint8         // payload type of telephone-event; 0: not negotiated
+	EventClock int           // clock rate of telephone-event in Hz; 0: the codec's
+	Ptime      time.Duration // packet time we send: 20, 40 or 60 ms
 	FEC        bool          // Opus: the far side can use in-band FEC (useinbandfec=1)
 	MaxAverage int           // Opus: maxaveragebitrate in bit/s; 0: not limited
+}
+
+// eventClock is the unit of the durations of telephone-event in Hz.
+func (f *Format) eventClock() int {
+	if f.EventClock != 0 {
+		return f.EventClock
+	}
+	return f.Codec.Clock
 }
 
 // Packet is one received RTP packet, parsed. It and its payload are lent for the duration of the call that hands it out.
@@ -54,17 +63,6 @@ type Source interface {
 	// want is read by recorded sounds only.
 	Listen(sink Sink, want *Format) (stop func())
 }
-
-// Direction of media in the words of SDP, from our side (RFC 3264 section 5.1).
-type Direction uint8
-
-// The directions.
-const (
-	SendRecv Direction = iota
-	SendOnly
-	RecvOnly
-	Inactive
-)
 
 // Session is one party's media for the length of its leg.
 //

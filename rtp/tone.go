@@ -20,9 +20,13 @@ func (s *Stream) soundKey(code uint8, at time.Time) {
 	var ticked [16000 / 50]int16
 	pcm := ticked[:rate/50]
 	low, high := keyTones(code)
+	level := float64(toneLevel)
+	if code > 15 {
+		level = 0 // a hook flash has no sound
+	}
 	t := &s.keys.tones
 	for i := range pcm {
-		pcm[i] = int16(toneLevel * (math.Sin(t.low) + math.Sin(t.high)))
+		pcm[i] = int16(level * (math.Sin(t.low) + math.Sin(t.high)))
 		t.low = math.Mod(t.low+2*math.Pi*low/float64(rate), 2*math.Pi)
 		t.high = math.Mod(t.high+2*math.Pi*high/float64(rate), 2*math.Pi)
 	}

@@ -1,0 +1,112 @@
+package rtp
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/pion/sdp/v3"
+)
+
+// rejectedLine is an m-line of the far side that we refuse in its place (RFC 3264 section 6).
+type rejectedLine struct{ media, proto, format string }
+
+// lines are all m-lines in order; the one that we use is among them.
+func (d *description) lines() []rejectedLine {
+	var lines []rejectedLine
+	for _, m := range d.parsed.MediaDescriptions {
+		l := rejectedLine{media: m.MediaName.Media, proto: strings.Join(m.MediaName.Protos, "/"), format: "0"}
+		if len(m.MediaName.Formats) > 0 {
+			l.format = m.MediaName.Formats[0]
+		}
+		lines = append(lines, l)
+	}
+	return lines
+}
+
+// describe writes our description: the sound in its line, with the codecs of the table, and every other line refused.
+// The version grows only when something else than before is said (RFC 3264 section 8).
+func (n *Negotiation) describe(table []Format, d Direction, proto string) ([]byte, error) {
+	var b bytes.Buffer
+	family := "IP4"
+	if n.terms.Local.Addr().Is6() {
+		family = "IP6"
+	}
+	address := n.terms.Local.Addr().String()
+	fmt.Fprintf(&b, "s=-\r\nc=IN %s %s\r\nt=0 0\r\n", family, address)
+	for i, l := range n.lines {
+		if i != n.line || len(table) == 0 {
+			fmt.Fprintf(&b, "m=%s 0 %s %s\r\n", orElse(l.media, "audio"), orElse(l.proto, audioProto), orElse(l.format, "0"))
+			continue
+		}
+		n.describeSound(&b, table, d, proto)
+	}
+	if !bytes.Equal(b.Bytes(), n.said) {
+		if n.said != nil {
+			n.version++
+		}
+		n.said = bytes.Clone(b.Bytes())
+	}
+	head := fmt.Sprintf("v=0\r\no=%s %d %d IN %s %s\r\n", n.terms.Name, n.id, n.version, family, address)
+	body := append([]byte(head), b.Bytes()...)
+	// What came from the far side (names of refused lines) must not make our own description unreadable.
+	if err := new(sdp.SessionDescription).Unmarshal(body); err != nil {
+		return nil, &Unacceptable{Why: "the offer's m-lines cannot be answered: " + err.Error()}
+	}
+	return body, nil
+}
+
+func (n *Negotiation) describeSound(b *bytes.Buffer, table []Format, d Direction, proto string) {
+	fmt.Fprintf(b, "m=audio %d %s", n.terms.Local.Port(), proto)
+	var events []Format // one for each clock
+	for _, f := range table {
+		fmt.Fprintf(b, " %d", f.Payload)
+		if f.Event != 0 && !hasEvent(events, f.Event) {
+			events = append(events, f)
+		}
+	}
+	for _, f := range events {
+		fmt.Fprintf(b, " %d", f.Event)
+	}
+	b.WriteString("\r\n")
+	for _, c := range table {
+		n.describeCodec(b, &c)
+	}
+	for _, f := range events {
+		fmt.Fprintf(b, "a=rtpmap:%d telephone-event/%d\r\na=fmtp:%d 0-16\r\n", f.Event, f.eventClock(), f.Event)
+	}
+	fmt.Fprintf(b, "a=ptime:%d\r\n", table[0].Ptime.Milliseconds())
+	if n.mux {
+		b.WriteString("a=rtcp-mux\r\n")
+	}
+	fmt.Fprintf(b, "a=%s\r\n", d)
+}
+
+func (n *Negotiation) describeCodec(b *bytes.Buffer, f *Format) {
+	if f.Codec != Opus {
+		fmt.Fprintf(b, "a=rtpmap:%d %s/%d\r\n", f.Payload, f.Codec.Name, f.Codec.Clock)
+		return
+	}
+	// Opus is always declared with two channels (RFC 7587 section 7); what we decode is mono.
+	fmt.Fprintf(b, "a=rtpmap:%d %s/%d/2\r\na=fmtp:%d useinbandfec=1;usedtx=0", f.Payload, f.Codec.Name, f.Codec.Clock, f.Payload)
+	if n.terms.Playback > 0 {
+		fmt.Fprintf(b, ";maxplaybackrate=%d;sprop-maxcapturerate=%d", n.terms.Playback, n.terms.Playback)
+	}
+	b.WriteString("\r\n")
+}
+
+func hasEvent(formats []Format, event uint8) bool {
+	for _, f := range formats {
+		if f.Event == event {
+			return true
+		}
+	}
+	return false
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}

@@ -1,0 +1,280 @@
+package rtp
+
+import (
+	"errors"
+	"maps"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Terms are what we are willing to agree to on plain RTP.
+type Terms struct {
+	Local  netip.AddrPort // where we receive RTP, as the far side reaches it; RTCP is at the next port
+	Codecs []Codec        // in order of preference; none: PCMA, PCMU, G722, Opus
+	Wish   Direction      // what we want; SendRecv unless we hold the far side ourselves
+	// Playback is told to an Opus sender: the highest sampling rate in Hz of use to us (8000 towards a narrow-band
+	// leg, 16000 towards a wide-band one; RFC 7587 section 6.1). 0: nothing is said.
+	Playback int
+	Name     string // in the o= line; "cordboard" when empty
+}
+
+// Agreement is what an offer and its answer have come to, from our side. It is not changed afterwards.
+type Agreement struct {
+	Send      *Format
+	Receive   map[uint8]*Format // by payload type, telephone-event included; see Core.SetFormats
+	Direction Direction
+	Remote    netip.AddrPort // where they receive RTP; invalid: nowhere (refused, or held the old way with 0.0.0.0)
+	Control   netip.AddrPort // where they receive RTCP
+	Mux       bool           // RTCP comes and goes on the RTP port (RFC 5761)
+}
+
+// Negotiation is one party's side of the offer/answer model (RFC 3264) for plain RTP: it remembers what was said
+// before, so that payload types and m-lines stay where they are. One goroutine at a time may use it.
+type Negotiation struct {
+	terms   Terms
+	id      uint64
+	version uint64
+	said    []byte // our last description without its o= line
+	numbers numbers
+	line    int            // which m-line carries the sound
+	lines   []rejectedLine // all m-lines of the last description, in place
+	mux     bool
+	agreed  *Agreement
+	offered []Format // what our open offer contains; nil: none open
+}
+
+// NewNegotiation begins a negotiation.
+func NewNegotiation(t Terms) *Negotiation {
+	if len(t.Codecs) == 0 {
+		t.Codecs = []Codec{PCMA, PCMU, G722, Opus}
+	}
+	if t.Name == "" {
+		t.Name = "cordboard"
+	}
+	// Below 2^62: there are parties that keep it in a signed number of 63 bits.
+	n := &Negotiation{terms: t, id: rand.Uint64N(1<<62-1) + 1, version: rand.Uint64N(1<<31) + 1, numbers: newNumbers()}
+	n.lines = []rejectedLine{{}}
+	return n
+}
+
+// Prefer changes the order of codecs for negotiations to come. A codec already agreed stays while it is offered.
+func (n *Negotiation) Prefer(codecs []Codec) { n.terms.Codecs = slices.Clone(codecs) }
+
+// Wish changes the direction we want from the next offer or answer on.
+func (n *Negotiation) Wish(d Direction) { n.terms.Wish = d }
+
+// Offer gives our description: all our codecs the first time, later what was agreed.
+func (n *Negotiation) Offer() ([]byte, error) {
+	var table []Format
+	if n.agreed != nil && n.agreed.Send != nil {
+		table = []Format{*n.received()}
+	} else {
+		for _, c := range n.terms.Codecs {
+			table = append(table, n.numbers.format(c))
+		}
+	}
+	n.offered = table
+	return n.describe(table, n.terms.Wish, audioProto)
+}
+
+// received is the format of the agreed codec as the far side sends it to us.
+func (n *Negotiation) received() *Format {
+	for _, f := range n.agreed.Receive {
+		if f.Codec == n.agreed.Send.Codec {
+			return f
+		}
+	}
+	return n.agreed.Send
+}
+
+// Answer takes an offer and gives our answer to it, and what is agreed now. *Unacceptable changes nothing.
+func (n *Negotiation) Answer(offer []byte) ([]byte, *Agreement, error) {
+	d, err := parseDescription(offer)
+	if err != nil {
+		return nil, nil, err
+	}
+	media, err := d.sound(n.line, n.agreed != nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	next := *n
+	next.numbers = n.numbers.clone()
+	next.lines, next.offered = d.lines(), nil
+	var body []byte
+	if media == nil { // they took the sound away; so do we (RFC 3264 section 8.2)
+		next.agreed = &Agreement{Direction: Inactive}
+		body, err = next.describe(nil, Inactive, audioProto)
+	} else {
+		body, err = next.answer(d, media)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	*n = next
+	return body, n.agreed, nil
+}
+
+func (n *Negotiation) answer(d *description, media *soundLine) ([]byte, error) {
+	chosen, ok := n.choose(media)
+	if !ok {
+		return nil, &Unacceptable{Why: "no common codec; offered are " + media.names()}
+	}
+	remote, held, err := d.address(media)
+	if err != nil {
+		return nil, err
+	}
+	n.numbers.learn(chosen)
+	n.line, n.mux = media.index, media.mux
+	n.agreed = &Agreement{
+		Send: &chosen, Receive: receiving([]Format{chosen}), Direction: d.direction(media, held).Answer(n.terms.Wish),
+		Remote: remote, Control: d.control(media, remote), Mux: media.mux,
+	}
+	return n.describe([]Format{chosen}, n.agreed.Direction, media.proto)
+}
+
+// choose finds the codec to answer with: the agreed one while it is offered, else the first of our order.
+func (n *Negotiation) choose(media *soundLine) (Format, bool) {
+	order := n.terms.Codecs
+	if n.agreed != nil && n.agreed.Send != nil {
+		order = append([]Codec{n.agreed.Send.Codec}, order...)
+	}
+	for _, c := range order {
+		if f, ok := media.format(c); ok {
+			return f, true
+		}
+	}
+	return Format{}, false
+}
+
+var errNoOffer = errors.New("an answer came, but no offer of ours is open")
+
+// Accept takes the answer to our last offer.
+func (n *Negotiation) Accept(answer []byte) (*Agreement, error) {
+	if n.offered == nil {
+		return nil, errNoOffer
+	}
+	d, err := parseDescription(answer)
+	if err != nil {
+		return nil, err
+	}
+	media, err := d.sound(n.line, true)
+	if err != nil {
+		return nil, err
+	}
+	if media == nil {
+		return nil, &Unacceptable{Why: "the far side refused the sound (port 0)"}
+	}
+	remote, held, err := d.address(media)
+	if err != nil {
+		return nil, err
+	}
+	var common []Format // what both said, with our numbers, as we shall receive it
+	var send *Format
+	for _, theirs := range media.formats {
+		i := slices.IndexFunc(n.offered, func(f Format) bool { return f.Codec == theirs.Codec })
+		if i < 0 {
+			continue
+		}
+		ours := n.offered[i]
+		if theirs.Event == 0 {
+			ours.Event = 0
+		}
+		common = append(common, ours)
+		if send == nil {
+			send = &theirs
+		}
+	}
+	if send == nil {
+		return nil, &Unacceptable{Why: "no common codec; answered are " + media.names()}
+	}
+	a := &Agreement{Send: send, Receive: receiving(common), Remote: remote, Control: d.control(media, remote), Mux: media.mux && n.mux}
+	a.Direction = d.direction(media, held).Answer(n.terms.Wish)
+	n.agreed, n.offered = a, nil
+	return a, nil
+}
+
+// receiving maps payload types to formats.
+func receiving(table []Format) map[uint8]*Format {
+	m := map[uint8]*Format{}
+	for _, f := range table {
+		m[f.Payload] = &f
+		if _, taken := m[f.Event]; f.Event != 0 && !taken {
+			m[f.Event] = &f
+		}
+	}
+	return m
+}
+
+// numbers are the payload types we use in our offers. A far side that named other ones first is followed, so that a
+// number never changes its meaning within a call (RFC 3264 section 8.3.2).
+type numbers struct {
+	codecs map[Codec]uint8
+	events map[int]uint8 // by clock rate
+}
+
+func newNumbers() numbers {
+	return numbers{
+		codecs: map[Codec]uint8{PCMU: 0, PCMA: 8, G722: 9, Opus: 111},
+		events: map[int]uint8{8000: 101, 48000: 110},
+	}
+}
+
+func (n *numbers) clone() numbers {
+	return numbers{codecs: maps.Clone(n.codecs), events: maps.Clone(n.events)}
+}
+
+// format of a codec as we offer it.
+func (n *numbers) format(c Codec) Format {
+	return Format{Codec: c, Payload: n.codecs[c], Event: n.events[c.Clock], Ptime: Tick, FEC: c == Opus}
+}
+
+// learn takes over the numbers of the far side. What is pushed off its number moves to a free one.
+func (n *numbers) learn(f Format) {
+	clock := f.eventClock()
+	for c, pt := range n.codecs {
+		if c != f.Codec && (pt == f.Payload || pt == f.Event && f.Event != 0) {
+			n.codecs[c] = n.free(f)
+		}
+	}
+	for rate, pt := range n.events {
+		if rate != clock && (pt == f.Payload || pt == f.Event) {
+			n.events[rate] = n.free(f)
+		}
+	}
+	n.codecs[f.Codec] = f.Payload
+	if f.Event != 0 {
+		n.events[clock] = f.Event
+	} else if n.events[clock] == f.Payload {
+		n.events[clock] = n.free(f)
+	}
+}
+
+// free is a dynamic number nobody uses (RFC 3551 section 6: 96 to 127).
+func (n *numbers) free(f Format) uint8 {
+	for pt := uint8(96); pt < 128; pt++ {
+		used := pt == f.Payload || pt == f.Event
+		for _, u := range n.codecs {
+			used = used || u == pt
+		}
+		for _, u := range n.events {
+			used = used || u == pt
+		}
+		if !used {
+			return pt
+		}
+	}
+	return 127
+}
+
+// sendablePtime is the packet time nearest to a wish that our beats can make, not above most.
+func sendablePtime(wish, most time.Duration) time.Duration {
+	if wish <= 0 {
+		wish = Tick
+	}
+	if most > 0 {
+		wish = min(wish, most)
+	}
+	return min(max(wish/Tick, 1), longestSilence) * Tick
+}

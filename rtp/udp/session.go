@@ -1,0 +1,208 @@
+package udp
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/cordboard/cordboard/rtp"
+)
+
+// Config is what a session needs. Ports and Metronome are required.
+type Config struct {
+	Name      string // of the leg, for logs and as SourceName
+	Leg       string // kind of the leg, for the metrics: "trunk" or "phone"
+	Ports     *Ports
+	Metronome *rtp.Metronome
+	Coders    rtp.Coders   // nil: nothing is transcoded
+	Metrics   *rtp.Metrics // nil: nothing is counted
+	Log       *zap.Logger  // nil: silent
+
+	Codecs   []rtp.Codec   // in order of preference; none: PCMA, PCMU, G722, Opus
+	Playback int           // see rtp.Terms
+	Fill     time.Duration // see rtp.StreamConfig
+
+	// LatchWindow is how long after a negotiation the far side may turn out to send from another address than its SDP
+	// says. 0: 10 s.
+	LatchWindow time.Duration
+	// Silence is how long the far side may send neither RTP nor RTCP, while it should, before the session is done.
+	// During hold and in one-way media it does not count. 0: 60 s; negative: for ever.
+	Silence time.Duration
+	// Report is the mean time between our RTCP reports. 0: 5 s.
+	Report time.Duration
+}
+
+// Defaults of Config.
+const (
+	defaultLatchWindow = 10 * time.Second
+	defaultSilence     = 60 * time.Second
+)
+
+// ErrSilent says that the far side has sent nothing for too long.
+var ErrSilent = errors.New("no RTP and no RTCP from the far side")
+
+// Session is one party on plain RTP; it implements rtp.Session.
+type Session struct {
+	*rtp.Core
+	config      Config
+	log         *zap.Logger
+	ports       *pair
+	negotiation *rtp.Negotiation // owned by the goroutine that negotiates
+	latch       latch
+	to          atomic.Pointer[netip.AddrPort] // where RTP goes; nil: nowhere
+	control     atomic.Pointer[controlPath]    // where RTCP goes; nil: nowhere
+	agreed      atomic.Pointer[time.Time]      // when the last negotiation was; nil: none yet
+	strangers   atomic.Uint64                  // packets from addresses that were not believed
+
+	connected     chan struct{}
+	connectedOnce sync.Once
+	done          chan struct{}
+	err           error // written before done is closed
+	closing       chan struct{}
+	closeOnce     sync.Once
+	readers       sync.WaitGroup
+}
+
+// controlPath is where RTCP goes.
+type controlPath struct {
+	to  netip.AddrPort
+	mux bool
+}
+
+// The interface this package is for.
+var _ rtp.Session = (*Session)(nil)
+
+// Open takes a pair of ports and begins to listen. The error is ErrNoPort when there is none.
+func Open(c Config) (*Session, error) {
+	c.LatchWindow = cmp.Or(c.LatchWindow, defaultLatchWindow)
+	c.Silence = cmp.Or(c.Silence, defaultSilence)
+	c.Report = cmp.Or(c.Report, rtp.ControlInterval)
+	ports, err := c.Ports.take()
+	if err != nil {
+		return nil, fmt.Errorf("open an RTP session: %w", err)
+	}
+	s := &Session{
+		config: c, log: cmp.Or(c.Log, zap.NewNop()), ports: ports, latch: latch{window: c.LatchWindow},
+		connected: make(chan struct{}), done: make(chan struct{}), closing: make(chan struct{}),
+	}
+	s.Core = rtp.NewCore(rtp.CoreConfig{Name: c.Name, Leg: c.Leg, Metrics: c.Metrics, StreamConfig: rtp.StreamConfig{
+		Write: s.send, Metronome: c.Metronome, Coders: c.Coders, Fill: c.Fill,
+	}})
+	s.negotiation = rtp.NewNegotiation(rtp.Terms{Local: s.Local(), Codecs: c.Codecs, Playback: c.Playback})
+	s.readers.Go(s.readSound)
+	s.readers.Go(s.readControl)
+	return s, nil
+}
+
+// Local is the address that the far side is told.
+func (s *Session) Local() netip.AddrPort {
+	port := s.config.Ports.config.Low + uint16(2*s.ports.number)
+	return netip.AddrPortFrom(s.config.Ports.config.Advertise, port)
+}
+
+// Remote is where we send to; invalid before anything is known.
+func (s *Session) Remote() netip.AddrPort { return s.latch.where() }
+
+// Strangers is how many packets came from addresses that were not believed to be the far side's.
+func (s *Session) Strangers() uint64 { return s.strangers.Load() }
+
+// Prefer changes the order of codecs for negotiations to come; a codec already agreed stays while it is offered.
+func (s *Session) Prefer(codecs []rtp.Codec) { s.negotiation.Prefer(codecs) }
+
+// Wish changes the direction we want from the next offer or answer on.
+func (s *Session) Wish(d rtp.Direction) { s.negotiation.Wish(d) }
+
+// Offer implements rtp.Session.
+func (s *Session) Offer() ([]byte, error) { return s.negotiation.Offer() }
+
+// Answer implements rtp.Session.
+func (s *Session) Answer(offer []byte) ([]byte, error) {
+	answer, agreement, err := s.negotiation.Answer(offer)
+	if err != nil {
+		return nil, err
+	}
+	s.use(agreement)
+	return answer, nil
+}
+
+// Accept implements rtp.Session.
+func (s *Session) Accept(answer []byte) error {
+	agreement, err := s.negotiation.Accept(answer)
+	if err != nil {
+		return err
+	}
+	s.use(agreement)
+	return nil
+}
+
+func (s *Session) use(a *rtp.Agreement) {
+	now := time.Now()
+	s.agreed.Store(&now)
+	s.latch.negotiated(a.Remote, now)
+	s.aim()
+	if a.Control.IsValid() {
+		s.control.Store(&controlPath{to: a.Control, mux: a.Mux})
+	}
+	s.SetFormats(a.Send, a.Receive, a.Direction)
+	s.connectedOnce.Do(func() { close(s.connected) })
+}
+
+// aim sends to where the far side is now known to be.
+func (s *Session) aim() {
+	if to := s.latch.where(); to.IsValid() {
+		s.to.Store(&to)
+	}
+}
+
+// Connected implements rtp.Session: plain RTP is connected once negotiated.
+func (s *Session) Connected() <-chan struct{} { return s.connected }
+
+// Done implements rtp.Session.
+func (s *Session) Done() <-chan struct{} { return s.done }
+
+// Err implements rtp.Session.
+func (s *Session) Err() error {
+	select {
+	case <-s.done:
+		return s.err
+	default:
+		return nil
+	}
+}
+
+// Close says BYE, ends the outgoing stream, waits for the goroutines and lets the ports rest. Closing twice is harmless.
+func (s *Session) Close() error {
+	s.closeOnce.Do(func() {
+		s.Out().Close()
+		s.sendControl(s.Farewell(time.Now()))
+		close(s.closing)
+		// A deadline in the past ends the reads; the socket itself rests with the pool.
+		_ = s.ports.rtp.SetReadDeadline(time.Unix(1, 0))
+		_ = s.ports.control.SetReadDeadline(time.Unix(1, 0))
+		s.readers.Wait()
+		s.Core.Close()
+		s.config.Ports.give(s.ports)
+		q := s.Quality()
+		s.log.Debug("rtp closed", zap.Uint64("received", q.Received), zap.Uint64("sent", q.Sent),
+			zap.Uint64("lost", q.Lost), zap.Duration("jitter", q.Jitter), zap.Uint64("strangers", s.Strangers()))
+	})
+	return nil
+}
+
+var errNowhere = errors.New("no address to send to")
+
+// send writes one RTP packet.
+func (s *Session) send(packet []byte) error {
+	to := s.to.Load()
+	if to == nil {
+		return errNowhere
+	}
+	_, err := s.ports.rtp.WriteToUDPAddrPort(packet, *to)
+	return err
+}
