@@ -51,10 +51,13 @@ type Users interface {
 
 // DoorConfig is how browsers get in.
 type DoorConfig struct {
+	Path             string        // the only path served; default "/sip"
 	Origins          []string      // allowed Origin headers; empty: the same origin only
 	MaxSockets       int           // all browsers together; default 2000
-	PerAddress       int           // from one address; default 0, no limit below MaxSockets
+	PerAddress       int           // from one client address; default 100, an office behind one NAT
 	HandshakeTimeout time.Duration // default 10 s
+	// TrustedProxies are reverse proxies whose X-Forwarded-For names the client.
+	TrustedProxies []netip.Prefix
 	// Authenticate reads the session of the upgrade request. aor "" lets the socket in, but it must answer a digest
 	// challenge; an error refuses it.
 	Authenticate func(*http.Request) (aor string, err error)

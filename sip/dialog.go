@@ -3,91 +3,190 @@ package sip
 import (
 	"context"
 	"errors"
-)
+	"sync"
+	"time"
 
-var errNotYet = errors.New("sip: not yet")
+	"github.com/emiago/sipgo/sip"
+	"go.uber.org/zap"
+)
 
 // Dialog is one dialog (RFC 3261 section 12), begun by either side, from its first INVITE to its BYE. All methods are
 // safe for concurrent use.
-type Dialog struct{}
+type Dialog struct {
+	e      *Endpoint
+	log    *zap.Logger
+	name   dialogName // Call-ID and our tag
+	caller bool       // we called
+	origin Origin     // who called us
+	device *Device    // the registered device at the far end
+
+	bound     bool   // in-dialog requests go to boundFlow, whatever Contact says
+	boundFlow flow   // guarded by dialogs.mu
+	unit      device // of the far end, to find the dialog when it comes back by another socket
+
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	gone   chan struct{} // closed when the last word was said
+	acked  chan struct{} // closed when our 2xx to their INVITE was confirmed
+
+	invite  *sip.Request  // theirs; or the last of ours
+	tx      *sip.ServerTx // of their INVITE
+	offer   []byte        // SDP of their INVITE
+	first   *arrival      // of their INVITE
+	asks    chan *Request // what the far side asks for
+	deal    chan struct{} // capacity 1: held by whoever negotiates the session
+	calling chan struct{} // of a call that we placed: closed when its INVITE is over
+	ended   sync.Once
+
+	mu         sync.Mutex
+	phase      phase                    // guarded by mu
+	over       bool                     // guarded by mu
+	dealOurs   bool                     // guarded by mu: deal is held by a re-INVITE of ours
+	localSeq   uint32                   // guarded by mu
+	remoteSeq  uint32                   // guarded by mu
+	local      party                    // guarded by mu
+	remote     party                    // guarded by mu
+	target     sip.Uri                  // guarded by mu: the remote target, refreshed by re-INVITE and UPDATE
+	routes     []sip.Uri                // guarded by mu: the route set
+	network    string                   // guarded by mu: transport when the route does not say
+	source     flow                     // guarded by mu: where the last request of theirs came from
+	answer     *sip.Response            // guarded by mu: our final response, or their 2xx
+	lastACK    *sip.Request             // guarded by mu: ours for their 2xx
+	ackBody    []byte                   // guarded by mu
+	acks       map[uint32]*awaitedACK   // guarded by mu: re-INVITEs of theirs waiting for their ACK, by CSeq
+	tickets    map[*sip.Request]*ticket // guarded by mu: requests heard and not yet served
+	lastTicket chan struct{}            // guarded by mu: closed when the request before was handed on
+	grace      *time.Timer              // guarded by mu: runs while the socket is lost
+	credential *credential              // guarded by mu: how we answered the far side's challenge
+}
+
+// party is one end as From and To write it.
+type party struct {
+	display string
+	uri     sip.Uri
+	tag     string
+}
+
+// phase is how far a dialog has come. The set is closed.
+type phase uint8
+
+const (
+	early    phase = iota // no final response to the INVITE yet
+	answered              // our 2xx was sent and is not confirmed
+	up                    // confirmed
+	refused               // a final response from 300 on was sent or received
+)
 
 // ID is unique in the process and short enough for a log line.
-func (d *Dialog) ID() string { return "" }
+func (d *Dialog) ID() string { return d.name.tag[:10] }
 
 // CallID is the Call-ID header, by which the far side's logs know the call.
-func (d *Dialog) CallID() string { return "" }
+func (d *Dialog) CallID() string { return d.name.callID }
 
 // Context ends with the dialog, with a cause of type *Ended.
-func (d *Dialog) Context() context.Context { return nil }
+func (d *Dialog) Context() context.Context { return d.ctx }
 
 // Offer is the SDP of the INVITE that came in; nil when it had none, and we are to offer (RFC 3261 section 13.3.1).
-func (d *Dialog) Offer() []byte { return nil }
+func (d *Dialog) Offer() []byte { return d.offer }
 
-// From is who called, as the far side's From says.
-func (d *Dialog) From() Address { return Address{} }
+// From is who called, as the far side's From says; for a call that we placed, ourselves.
+func (d *Dialog) From() Address {
+	if h := d.invite.From(); h != nil {
+		return addressOf(h.DisplayName, &h.Address)
+	}
+	return Address{}
+}
 
 // To is who was called, as To says; for whom a call is meant see Called.
-func (d *Dialog) To() Address { return Address{} }
+func (d *Dialog) To() Address {
+	if h := d.invite.To(); h != nil {
+		return addressOf(h.DisplayName, &h.Address)
+	}
+	return Address{}
+}
 
 // Called is the user part of the request URI: the number or id that was dialled.
-func (d *Dialog) Called() string { return "" }
+func (d *Dialog) Called() string { return addressOf("", &d.invite.Recipient).User }
 
-// Header is the first value of a header field of the INVITE, or of the 2xx when we called; "" when there is none.
-func (d *Dialog) Header(name string) string { return "" }
+// Header is the first value of a header field of the INVITE that came in, or of the far side's 2xx when we called; ""
+// when there is none.
+func (d *Dialog) Header(name string) string {
+	if !d.caller {
+		return header(d.invite, name)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.answer == nil {
+		return ""
+	}
+	return header(d.answer, name)
+}
 
 // Origin is who called us; nil for a call that we placed.
-func (d *Dialog) Origin() Origin { return nil }
+func (d *Dialog) Origin() Origin { return d.origin }
 
 // Device is the registered device at the far end, when there is one.
-func (d *Dialog) Device() (Device, bool) { return Device{}, false }
+func (d *Dialog) Device() (Device, bool) {
+	if d.device == nil {
+		return Device{}, false
+	}
+	return *d.device, true
+}
 
-// Progress sends a provisional response (180, 183), with early media when sdp is not nil. After the final response it
-// does nothing.
-func (d *Dialog) Progress(status int, sdp []byte) error { return errNotYet }
-
-// Answer sends 200 and returns when it was acknowledged. It repeats the 200 until the ACK or any later request of the
-// dialog arrives, at most Timeouts.NoACK; then it hangs up and the error is *Ended with NoACK. The error is the dialog's
-// *Ended when the caller went before. ackBody is the SDP in the ACK: the answer, when the INVITE had no offer.
-// ctx bounds the wait only; the dialog goes on.
-func (d *Dialog) Answer(ctx context.Context, sdp []byte) (ackBody []byte, err error) { return nil, errNotYet }
-
-// Reoffer changes the session by a re-INVITE and returns the answer. One at a time: a second call waits for the first.
-// When both sides asked at once (491) it waits as RFC 3261 section 14.1 says and tries again. The error is *Refused (the
-// session is then as before), *Ended, or the cause of ctx.
-func (d *Dialog) Reoffer(ctx context.Context, sdp []byte) (answer []byte, err error) { return nil, errNotYet }
-
-// Requests is what the far side asks for inside the dialog: re-INVITE, UPDATE with SDP, INFO, REFER, NOTIFY, MESSAGE.
+// Requests is what the far side asks for inside the dialog: re-INVITE, UPDATE with SDP, INFO, REFER, NOTIFY.
 // They come in order. One that is not responded to within Timeouts.Request is answered by us. It is never closed; wait
 // on Context as well.
-func (d *Dialog) Requests() <-chan *Request { return nil }
+func (d *Dialog) Requests() <-chan *Request { return d.asks }
 
-// Send sends a request other than INVITE, ACK, BYE and CANCEL inside the dialog (INFO, NOTIFY …) and waits for its
-// final response; one from 300 on is *Refused.
-func (d *Dialog) Send(ctx context.Context, method, contentType string, body []byte, headers ...Header) error {
-	return errNotYet
+// newDialog makes what both roles share.
+func (e *Endpoint) newDialog(callID, tag string, log *zap.Logger) *Dialog {
+	d := &Dialog{
+		e: e, name: dialogName{callID, tag},
+		gone: make(chan struct{}), acked: make(chan struct{}),
+		asks: make(chan *Request, maxAsks), deal: make(chan struct{}, 1),
+		acks: map[uint32]*awaitedACK{}, tickets: map[*sip.Request]*ticket{},
+	}
+	d.log = log.With(zap.String("dialog", d.ID()), zap.String("call-id", callID))
+	d.ctx, d.cancel = context.WithCancelCause(e.base)
+	return d
 }
 
-// Hangup ends the dialog by what its state asks for: a final response, CANCEL or BYE. It returns at once, may be called
-// any number of times, and the first call counts.
-//
-// An INVITE that came in and has no final response gets status (from 300 on, else 480) and phrase. CANCEL and BYE carry
-// them in a Reason header (RFC 3326) unless status is 0: Hangup(200, "Call completed elsewhere").
-func (d *Dialog) Hangup(status int, phrase string) {}
+// maxAsks is how many requests may wait for the user of a dialog; more are told to come again.
+const maxAsks = 32
 
-// Request is something the far side asks for inside a dialog.
-type Request struct {
-	Method      string // INVITE, UPDATE, INFO, REFER, NOTIFY, MESSAGE
-	ContentType string // without parameters, in lower case
-	Body        []byte // nil: none; an INVITE without a body asks us to offer
+// how is the cause the dialog's context was cancelled with, nil while it lives.
+func (d *Dialog) how() *Ended {
+	if d.ctx.Err() == nil {
+		return nil
+	}
+	var end *Ended
+	if errors.As(context.Cause(d.ctx), &end) {
+		return end
+	}
+	return &Ended{Why: Stopped}
 }
 
-// Header is the first value of a header field, "" when there is none.
-func (r *Request) Header(name string) string { return "" }
+// setPhase moves on from one phase to another, if it is still in the first and not over.
+func (d *Dialog) setPhase(from, to phase) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.phase != from {
+		return false
+	}
+	d.phase = to
+	return true
+}
 
-// Respond answers the request; body is SDP for INVITE and UPDATE and nothing otherwise. Only the first call counts.
-//
-// For a re-INVITE answered with 2xx it returns when the ACK has come (or any later request), and ackBody is then its SDP:
-// the answer, when the re-INVITE had no offer. The 2xx is repeated until then; without any ACK the dialog ends with NoACK.
-func (r *Request) Respond(status int, phrase string, body []byte, headers ...Header) (ackBody []byte, err error) {
-	return nil, errNotYet
+func (d *Dialog) inPhase(p phase) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.phase == p
+}
+
+// speaks reports whether a request inside the dialog carries the far side's tag. While we do not know it, any does.
+func (d *Dialog) speaks(req *sip.Request) bool {
+	tag, _ := req.From().Params.Get("tag")
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.remote.tag == tag || d.remote.tag == "" || d.caller && d.phase == early
 }

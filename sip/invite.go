@@ -1,6 +1,14 @@
 package sip
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+	"go.uber.org/zap"
+)
 
 // Invitation is a call that we place.
 type Invitation struct {
@@ -22,7 +30,443 @@ type Invitation struct {
 //
 // Without a call the error is *Refused; or the cause of ctx when that ended first, or *Ended when the dialog was hung up
 // through Early. Invite then returns at once, and the endpoint itself sees the rest through: it sends CANCEL as soon as
-// it may, reads on until the final response, and acknowledges and hangs up an answer that crossed the CANCEL.
+// it may, reads on until the final response, and acknowledges and hangs up an answer that crossed the CANCEL (D1).
 func (e *Endpoint) Invite(ctx context.Context, inv Invitation) (d *Dialog, answer []byte, err error) {
-	return nil, nil, errNotYet
+	if ctx.Err() != nil {
+		return nil, nil, context.Cause(ctx)
+	}
+	if retry, draining := e.draining(); draining {
+		return nil, nil, &Refused{Status: 503, Reason: phraseOf(503), Header: []Header{retry}}
+	}
+	d, err = e.caller(ctx, inv)
+	if err != nil {
+		return nil, nil, &Refused{Status: 503, Reason: phraseOf(503), Err: err}
+	}
+	e.dialogs.add(d)
+	if inv.Early != nil {
+		inv.Early(d)
+	}
+	type outcome struct {
+		answer []byte
+		err    error
+	}
+	done := make(chan outcome, 1)
+	started := e.run(func() {
+		defer d.callFinished()
+		answer, err := d.call(inv)
+		done <- outcome{answer, err}
+	})
+	if !started {
+		close(d.calling)
+		d.left(&Ended{Why: Stopped})
+		d.close()
+		return nil, nil, &Ended{Why: Stopped}
+	}
+	select {
+	case o := <-done:
+		if o.err != nil {
+			return nil, nil, o.err
+		}
+		return d, o.answer, nil
+	case <-ctx.Done():
+		d.leave(&Ended{Why: Cancelled}, 0, "")
+		return nil, nil, context.Cause(ctx)
+	case <-d.ctx.Done():
+		select {
+		case o := <-done: // what ended the dialog is the response itself
+			if o.err != nil {
+				return nil, nil, o.err
+			}
+			return d, o.answer, nil // answered, and hung up by them a moment later
+		default:
+		}
+		var refusedBy *Refused
+		if how := d.how(); errors.As(how.Err, &refusedBy) {
+			return nil, nil, refusedBy
+		}
+		return nil, nil, d.how()
+	}
+}
+
+// caller makes the dialog of a call that we place.
+func (e *Endpoint) caller(ctx context.Context, inv Invitation) (*Dialog, error) {
+	d := e.newDialog(newTag(), newTag(), e.log)
+	d.caller, d.calling = true, make(chan struct{})
+	d.local.tag, d.localSeq = d.name.tag, 1
+	h, err := d.aim(ctx, inv.To)
+	if err != nil {
+		return nil, err
+	}
+	local, err := e.local(h)
+	if err != nil {
+		return nil, err
+	}
+	host := inv.From.Host
+	if host == "" {
+		host = local.Addr().String()
+	}
+	d.local.display, d.local.uri = quotedText(inv.From.Display), sip.Uri{Scheme: "sip", User: escapeUser(inv.From.User), Host: host}
+	if inv.Privacy {
+		// RFC 3323 section 4.1.1.3.
+		d.local.display, d.local.uri = "Anonymous", sip.Uri{Scheme: "sip", User: "anonymous", Host: "anonymous.invalid"}
+	}
+	d.network, d.source = h.network, flow{Transport: h.network, Remote: h.remote}
+	return d, nil
+}
+
+// aim sets where the call goes.
+func (d *Dialog) aim(ctx context.Context, to Target) (hop, error) {
+	switch to := to.(type) {
+	case ToDevice:
+		return d.aimAtDevice(to.Device)
+	case ToTrunk:
+		return d.aimAtTrunk(ctx, to)
+	}
+	return hop{}, fmt.Errorf("an invitation to nobody: %w", errMisused)
+}
+
+func (d *Dialog) aimAtDevice(dev Device) (hop, error) {
+	if _, err := sip.ParseAddressValue(dev.Contact, &d.target, &sip.HeaderParams{}); err != nil {
+		return hop{}, fmt.Errorf("contact of %s: %w", dev.AOR, err)
+	}
+	d.target.Headers = nil
+	f := flow{Transport: dev.Transport, Remote: dev.Remote}
+	d.device, d.bound, d.boundFlow, d.unit = &dev, true, f, device2unit(&dev)
+	d.remote.uri = sip.Uri{Scheme: "sip", User: d.target.User, Host: d.target.Host}
+	return hop{network: dev.Transport, remote: dev.Remote, only: dev.Transport != "udp"}, nil
+}
+
+func (d *Dialog) aimAtTrunk(ctx context.Context, to ToTrunk) (hop, error) {
+	for i := range d.e.cfg.Trunks {
+		t := &d.e.cfg.Trunks[i]
+		if t.Name != to.Trunk {
+			continue
+		}
+		if t.Target == "" {
+			return hop{}, fmt.Errorf("trunk %s has no target", t.Name)
+		}
+		host, port, err := splitHostPort(t.Target, 5060)
+		if err != nil {
+			return hop{}, fmt.Errorf("trunk %s: %w", t.Name, err)
+		}
+		remote, err := resolve(ctx, host, port)
+		if err != nil {
+			return hop{}, fmt.Errorf("trunk %s: %w", t.Name, err)
+		}
+		h := hop{network: "udp", remote: remote}
+		if t.Transport != "" {
+			h.network = t.Transport
+		}
+		d.target = sip.Uri{Scheme: "sip", User: escapeUser(to.Number), Host: host, Port: port}
+		if t.Domain != "" {
+			d.target.Host, d.target.Port = t.Domain, 0
+			// The domain need not lead to the trunk: the first request goes to its address as by a preloaded route.
+		}
+		d.remote.uri = sip.Uri{Scheme: "sip", User: d.target.User, Host: d.target.Host}
+		d.credential = &credential{username: t.Username, password: t.Password}
+		return h, nil
+	}
+	return hop{}, fmt.Errorf("no trunk %q", to.Trunk)
+}
+
+// call sends the INVITE and reads its responses to the end.
+func (d *Dialog) call(inv Invitation) ([]byte, error) {
+	for attempt := 0; ; attempt++ {
+		req, h, err := d.inviteRequest(inv)
+		if err != nil {
+			return nil, d.failed(&Refused{Status: 503, Reason: phraseOf(503), Err: err})
+		}
+		tx, err := d.e.request(d.e.base, req, h)
+		if err != nil {
+			return nil, d.failed(&Refused{Status: 503, Reason: phraseOf(503), Err: err})
+		}
+		res, err := d.follows(tx, req, h, inv)
+		switch {
+		case err != nil:
+			return nil, err
+		case attempt == 0 && d.ctx.Err() == nil && d.challenged(req, res):
+			d.mu.Lock()
+			d.localSeq++
+			d.mu.Unlock()
+			continue
+		case res.StatusCode >= 300:
+			return nil, d.failed(refusal(res))
+		}
+		return d.answeredBy(tx, req, res, inv)
+	}
+}
+
+// failed ends the dialog with the refusal that it met.
+func (d *Dialog) failed(r *Refused) error {
+	why := Rejected
+	if r.Status == 408 && r.Err != nil {
+		why = TimedOut
+	}
+	d.setPhase(early, refused)
+	d.left(&Ended{Remote: true, Why: why, Status: r.Status, Reason: r.Reason, Err: r})
+	if how := d.how(); how.Why == Cancelled || how.Why == HungUp || how.Why == Stopped {
+		return how // 487 is only the echo of our CANCEL
+	}
+	return r
+}
+
+// callFinished closes what waits for the call's INVITE to be over.
+func (d *Dialog) callFinished() {
+	if r := recover(); r != nil {
+		d.e.contain("calling", r)
+		d.left(&Ended{Why: Broken})
+	}
+	close(d.calling)
+	if d.ctx.Err() != nil && !d.inPhase(up) {
+		d.close()
+	}
+}
+
+// inviteRequest makes the INVITE; also the second one, with credentials.
+func (d *Dialog) inviteRequest(inv Invitation) (*sip.Request, hop, error) {
+	d.mu.Lock()
+	seq, first := d.localSeq, hop{network: d.source.Transport, remote: d.source.Remote}
+	d.mu.Unlock()
+	req, h, err := d.compose(d.e.base, "INVITE", seq)
+	if d.bound && err != nil {
+		return nil, hop{}, err
+	}
+	if !d.bound {
+		h = first // the trunk's address, wherever the request URI points
+	}
+	headers := inv.Headers
+	if _, trunk := inv.To.(ToTrunk); trunk && inv.From.User != "" {
+		// The trunk must know who calls even when the callee must not (RFC 3325 section 9.1).
+		local, _ := d.e.local(h)
+		id := sip.Uri{Scheme: "sip", User: escapeUser(inv.From.User), Host: local.Addr().String()}
+		headers = append(headers[:len(headers):len(headers)], Header{"P-Asserted-Identity", "<" + id.String() + ">"})
+	}
+	if inv.Privacy {
+		headers = append(headers[:len(headers):len(headers)], Header{"Privacy", "id"})
+	}
+	d.dress(req, h, inv.Offer, mimeSDP, headers)
+	d.mu.Lock()
+	d.invite = req
+	d.mu.Unlock()
+	return req, h, nil
+}
+
+// follows reads the responses to an INVITE until the final one: any number of provisional ones (D2), and beyond a
+// CANCEL (D1).
+func (d *Dialog) follows(tx *sip.ClientTx, req *sip.Request, h hop, inv Invitation) (*sip.Response, error) {
+	tx.OnRetransmission(func(res *sip.Response) { d.another2xx(req, res) })
+	over := d.ctx.Done()
+	provisional, cancelSent := false, false
+	var giveUp <-chan time.Time
+	for {
+		select {
+		case res := <-tx.Responses():
+			if !res.IsProvisional() {
+				return res, nil
+			}
+			provisional = true
+			if over != nil {
+				d.progressed(res, inv)
+			}
+		case <-tx.Done():
+			return nil, d.failed(unanswered(tx.Err()))
+		case <-over:
+			over = nil
+			// 64*T1 after the CANCEL the INVITE counts as cancelled, whatever comes (RFC 3261 section 9.1).
+			limit := time.NewTimer(d.e.cfg.Timeouts.NoACK)
+			defer limit.Stop()
+			giveUp = limit.C
+		case <-giveUp:
+			tx.Terminate()
+			return nil, d.failed(&Refused{Status: 408, Reason: phraseOf(408)})
+		}
+		if over == nil && provisional && !cancelSent { // not before a provisional response (RFC 3261 section 9.1)
+			cancelSent = true
+			d.sendCancel(req, h)
+		}
+	}
+}
+
+// progressed takes a provisional response: it may bring the far side's tag, address and early media.
+func (d *Dialog) progressed(res *sip.Response, inv Invitation) {
+	if res.StatusCode == 100 {
+		return
+	}
+	d.learn(res)
+	if inv.Progress != nil {
+		sdp, _ := sdpOf(res)
+		inv.Progress(res.StatusCode, sdp)
+	}
+}
+
+// learn takes the dialog's state from a response (RFC 3261 section 12.1.2).
+func (d *Dialog) learn(res *sip.Response) {
+	d.mu.Lock()
+	if to := res.To(); to != nil {
+		d.remote.tag, _ = to.Params.Get("tag")
+	}
+	d.routes = d.routes[:0:0]
+	rrs := res.GetHeaders("Record-Route")
+	for i := len(rrs) - 1; i >= 0; i-- {
+		if h, ok := rrs[i].(*sip.RecordRouteHeader); ok {
+			d.routes = append(d.routes, *h.Address.Clone())
+		}
+	}
+	d.mu.Unlock()
+	d.refreshTarget(res)
+}
+
+// answeredBy makes the call out of a 2xx, or ends it when nobody wants it any more.
+func (d *Dialog) answeredBy(tx *sip.ClientTx, req *sip.Request, res *sip.Response, inv Invitation) ([]byte, error) {
+	d.learn(res)
+	body, _ := sdpOf(res)
+	var answer []byte
+	var late error
+	if inv.Offer == nil && inv.Answer != nil && d.ctx.Err() == nil {
+		answer, late = inv.Answer(body)
+	}
+	d.mu.Lock()
+	d.answer = res
+	d.mu.Unlock()
+	d.acknowledge(d.e.base, req, answer)
+	d.mu.Lock()
+	d.phase = up
+	over := d.over
+	d.mu.Unlock()
+	switch {
+	case over: // it crossed our CANCEL: the far side believes in a call
+		d.bye(0, "")
+		return nil, d.how()
+	case late != nil:
+		d.leave(&Ended{Why: Rejected, Status: 488, Err: late}, 488, "Not Acceptable Here")
+		return nil, fmt.Errorf("answer to a late offer: %w", late)
+	}
+	d.log.Info("call out answered", zap.Int("status", res.StatusCode))
+	return body, nil
+}
+
+// acknowledge sends the ACK for a 2xx, by the dialog's route and not the transaction's (RFC 3261 section 13.2.2.4).
+func (d *Dialog) acknowledge(ctx context.Context, req *sip.Request, sdp []byte) {
+	ack, h, err := d.compose(ctx, "ACK", req.CSeq().SeqNo)
+	if err == nil {
+		for _, name := range [...]string{"Authorization", "Proxy-Authorization"} { // RFC 3261 section 22.1
+			if v := header(req, name); v != "" {
+				ack.AppendHeader(sip.NewHeader(name, v))
+			}
+		}
+		if len(sdp) > 0 {
+			ack.AppendHeader(sip.NewHeader("Content-Type", mimeSDP))
+		}
+		ack.SetBody(sdp)
+		d.mu.Lock()
+		d.lastACK = ack
+		d.mu.Unlock()
+		if err = d.e.address(ack, h); err == nil {
+			err = d.e.transport.WriteMsg(ack)
+		}
+	}
+	if err != nil {
+		d.log.Info("ACK not sent", zap.Error(err))
+	}
+}
+
+// acknowledgeAgain repeats the ACK for a 2xx that was repeated: the first one was lost.
+func (d *Dialog) acknowledgeAgain(*sip.Response) {
+	d.mu.Lock()
+	ack := d.lastACK
+	d.mu.Unlock()
+	if ack == nil {
+		return
+	}
+	if err := d.e.transport.WriteMsg(ack.Clone()); err != nil {
+		d.log.Debug("ACK not repeated", zap.Error(err))
+	}
+}
+
+// another2xx serves a further 2xx to our INVITE: a repetition, or another branch of a fork, which we hang up (RFC 3261
+// section 13.2.2.4).
+func (d *Dialog) another2xx(req *sip.Request, res *sip.Response) {
+	tag := ""
+	if to := res.To(); to != nil {
+		tag, _ = to.Params.Get("tag")
+	}
+	d.mu.Lock()
+	same := tag == d.remote.tag
+	d.mu.Unlock()
+	if same {
+		d.acknowledgeAgain(res)
+		return
+	}
+	d.e.run(func() { d.e.dismiss(d, req, res, tag) })
+}
+
+// dismiss acknowledges and hangs up a second answer to a call that was answered already.
+func (e *Endpoint) dismiss(d *Dialog, req *sip.Request, res *sip.Response, tag string) {
+	other := e.newDialog(d.name.callID, d.name.tag, e.log)
+	defer other.cancel(&Ended{Why: HungUp})
+	other.caller, other.bound, other.boundFlow = true, d.bound, e.dialogs.flowOf(d)
+	d.mu.Lock()
+	other.local, other.remote, other.network, other.source = d.local, d.remote, d.network, d.source
+	other.localSeq, other.target = d.localSeq, d.target
+	d.mu.Unlock()
+	other.remote.tag = tag
+	other.learn(res)
+	other.acknowledge(e.base, req, nil)
+	other.bye(0, "")
+}
+
+// sendCancel asks the far side to stop ringing.
+func (d *Dialog) sendCancel(req *sip.Request, h hop) {
+	cancel := sip.NewRequest(sip.CANCEL, req.Recipient)
+	via := req.Via().Clone() // the same branch names the transaction to cancel (RFC 3261 section 9.1)
+	cancel.AppendHeader(via)
+	sip.CopyHeaders("Route", req, cancel)
+	for _, name := range [...]string{"From", "To", "Call-ID"} {
+		sip.CopyHeaders(name, req, cancel)
+	}
+	cancel.AppendHeader(&sip.CSeqHeader{SeqNo: req.CSeq().SeqNo, MethodName: sip.CANCEL})
+	hops := sip.MaxForwardsHeader(70)
+	cancel.AppendHeader(&hops)
+	if how := d.how(); how != nil && how.Status != 0 && !how.Remote {
+		r := reasonHeader(how.Status, how.Reason)
+		cancel.AppendHeader(sip.NewHeader(r.Name, r.Value))
+	}
+	cancel.SetBody(nil)
+	cancel.SetTransport(req.Transport())
+	cancel.SetDestination(req.Destination())
+	cancel.Laddr = req.Laddr
+	d.e.run(func() {
+		ctx, stop := context.WithTimeout(d.e.base, d.e.cfg.Timeouts.Bye)
+		defer stop()
+		tx, err := d.e.transactions.Request(ctx, cancel)
+		if err != nil {
+			d.log.Info("CANCEL not sent", zap.Error(err))
+			return
+		}
+		for {
+			select {
+			case <-tx.Responses():
+			case <-tx.Done():
+				return
+			case <-ctx.Done():
+				tx.Terminate()
+				return
+			}
+		}
+	})
+	_ = h
+}
+
+// strayResponse sees responses that belong to no transaction any more. A 2xx to an INVITE of ours is a repetition whose
+// ACK was lost.
+func (e *Endpoint) strayResponse(res *sip.Response) {
+	defer e.guard("stray response", nil)
+	from, cseq := res.From(), res.CSeq()
+	if !res.IsSuccess() || from == nil || cseq == nil || cseq.MethodName != sip.INVITE || res.CallID() == nil {
+		return
+	}
+	tag, _ := from.Params.Get("tag")
+	if d := e.dialogs.find(res.CallID().Value(), tag); d != nil && d.caller {
+		d.acknowledgeAgain(res)
+	}
 }

@@ -47,7 +47,7 @@ type Device struct {
 	AOR       string
 	Contact   string         // as it was received
 	Instance  string         // +sip.instance (RFC 5626), the same after a reconnect; empty when the device has none
-	RegID     string         // reg-id
+	RegID     int            // reg-id (RFC 5626), 0 when none
 	Transport string         // "udp", "tcp" or "ws"
 	Remote    netip.AddrPort // the far end of the flow it registered over
 	UserAgent string

@@ -1,0 +1,125 @@
+package sip
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+	"go.uber.org/zap"
+)
+
+var errMisused = errors.New("sip: not in this state of a dialog")
+
+// Answer sends 200 and returns when it was acknowledged. It repeats the 200 until the ACK or any later request of the
+// dialog arrives, at most Timeouts.NoACK; then it hangs up and the error is *Ended with NoACK. The error is the dialog's
+// *Ended when the caller went before. ackBody is the SDP in the ACK: the answer, when the INVITE had no offer.
+// ctx bounds the wait only; the dialog goes on.
+func (d *Dialog) Answer(ctx context.Context, sdp []byte) (ackBody []byte, err error) {
+	if d.caller {
+		return nil, errMisused
+	}
+	if d.ctx.Err() != nil {
+		return nil, d.how()
+	}
+	if d.setPhase(early, answered) {
+		if err := d.accept(sdp); err != nil {
+			return nil, err
+		}
+	}
+	select {
+	case <-d.acked:
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return slices.Clone(d.ackBody), nil
+	case <-d.ctx.Done():
+		return nil, d.how()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// accept sends the 200, and sees to it that it is heard.
+func (d *Dialog) accept(sdp []byte) error {
+	res := d.answerWith(200, "", sdp)
+	for _, h := range capabilities()[1:] {
+		res.AppendHeader(sip.NewHeader(h.Name, h.Value))
+	}
+	d.mu.Lock()
+	d.answer = res
+	d.mu.Unlock()
+	err := d.tx.Respond(res)
+	if errors.Is(err, sip.ErrTransactionCanceled) {
+		// The CANCEL was first and 487 is out; but the transaction now holds our 200 and would repeat it in its place.
+		d.setPhase(answered, refused)
+		d.e.respond(d.tx, d.e.response(d.invite, 487, ""))
+		d.left(&Ended{Remote: true, Why: Cancelled, Status: 487})
+		return d.how()
+	}
+	if err != nil {
+		d.log.Info("answer not sent", zap.Error(err))
+	}
+	d.e.run(func() {
+		if !d.insist(d.tx, res, d.acked, d.gone) {
+			d.leave(&Ended{Why: NoACK}, 0, "") // RFC 3261 section 13.3.1.4: the session is then terminated by a BYE
+		}
+	})
+	return nil
+}
+
+// insist repeats a 2xx until confirmed is closed: after T1, doubling up to T2 (RFC 3261 section 13.3.1.4; the library's
+// own transaction does not repeat it, RFC 6026). It is false when Timeouts.NoACK passed without. When needless is closed
+// nobody is left to insist with.
+func (d *Dialog) insist(tx *sip.ServerTx, res *sip.Response, confirmed, needless <-chan struct{}) bool {
+	t := d.e.cfg.Timeouts
+	limit := time.NewTimer(t.NoACK)
+	defer limit.Stop()
+	pause := t.T1
+	again := time.NewTimer(pause)
+	defer again.Stop()
+	for {
+		select {
+		case <-confirmed:
+			return true
+		case <-needless:
+			return true
+		case <-again.C:
+			d.e.respond(tx, res)
+			pause = min(2*pause, t.T2)
+			again.Reset(pause)
+		case <-limit.C:
+			return false
+		}
+	}
+}
+
+// refuse sends a final response from 300 on to their INVITE.
+func (d *Dialog) refuse(status int, phrase string) {
+	if !d.setPhase(early, refused) {
+		return
+	}
+	res := d.e.response(d.invite, status, phrase)
+	if phrase != "" {
+		h := reasonHeader(status, phrase)
+		res.AppendHeader(sip.NewHeader(h.Name, h.Value))
+	}
+	d.mu.Lock()
+	d.answer = res
+	d.mu.Unlock()
+	d.e.respond(d.tx, res)
+}
+
+// confirm notes that our 2xx to their INVITE was heard: by its ACK, or by any later request (W5).
+func (d *Dialog) confirm(ack *sip.Request) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.phase != answered {
+		return
+	}
+	d.phase = up
+	if ack != nil {
+		d.ackBody, _ = sdpOf(ack)
+	}
+	close(d.acked)
+}

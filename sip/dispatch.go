@@ -1,0 +1,205 @@
+package sip
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// dispatch decides what a request is (RFC 3261 section 8.2).
+func (e *Endpoint) dispatch(req *sip.Request, tx *sip.ServerTx) {
+	if req.IsAck() {
+		return // heard by arrived; an ACK is never answered
+	}
+	if !e.wellFormed(req, tx) {
+		return
+	}
+	if req.IsCancel() {
+		e.cancel(req, tx)
+		return
+	}
+	if a, first := e.invites.first(req); first {
+		e.inbound(req, tx, a)
+		return
+	}
+	tag, inDialog := req.To().Params.Get("tag")
+	if !inDialog {
+		e.outOfDialog(req, tx)
+		return
+	}
+	d := e.dialogs.find(req.CallID().Value(), tag)
+	if d == nil || !d.speaks(req) {
+		e.reply(req, tx, 481, "")
+		return
+	}
+	d.serve(req, tx)
+}
+
+func (e *Endpoint) outOfDialog(req *sip.Request, tx *sip.ServerTx) {
+	switch req.Method {
+	case sip.INVITE:
+		e.inviteAgain(req, tx)
+	case sip.REGISTER:
+		e.register(req, tx)
+	case sip.OPTIONS:
+		e.options(req, tx)
+	case sip.BYE, sip.INFO, sip.UPDATE, sip.PRACK, sip.NOTIFY, sip.REFER:
+		e.reply(req, tx, 481, "") // only inside a dialog here
+	default:
+		e.reply(req, tx, 405, "", Header{"Allow", allow}) // MESSAGE, SUBSCRIBE, PUBLISH and what we never heard of
+	}
+}
+
+// wellFormed answers what is not a proper request with 400, 505, 483, 420, 416 or 415.
+func (e *Endpoint) wellFormed(req *sip.Request, tx *sip.ServerTx) bool {
+	refuse := func(status int, headers ...Header) bool {
+		e.reply(req, tx, status, "", headers...)
+		return false
+	}
+	why := broken(req)
+	switch {
+	case !strings.EqualFold(req.SipVersion, "SIP/2.0"):
+		return refuse(505)
+	case why != "":
+		return refuse(400, Header{"Warning", `399 cordboard "` + why + `"`})
+	case req.Recipient.Scheme != "sip" && req.Recipient.Scheme != "sips" && req.Recipient.Scheme != "tel":
+		return refuse(416)
+	case req.IsCancel():
+		return true // carries none of the following (RFC 3261 section 9.1)
+	}
+	if unsupported := headerValues(req, "Require"); len(unsupported) > 0 {
+		return refuse(420, Header{"Unsupported", strings.Join(unsupported, ", ")})
+	}
+	if enc := strings.ToLower(header(req, "Content-Encoding")); enc != "" && enc != "identity" && len(req.Body()) > 0 {
+		return refuse(415, Header{"Accept-Encoding", "identity"})
+	}
+	return true
+}
+
+// broken says what is wrong with a request, "" when nothing is.
+func broken(req *sip.Request) string {
+	single := map[string]int{"from": 0, "to": 0, "call-id": 0, "cseq": 0, "max-forwards": 0, "content-length": 0}
+	for _, h := range req.Headers() {
+		name := strings.ToLower(fullName(strings.ToLower(h.Name())))
+		if n, ok := single[name]; ok {
+			if single[name] = n + 1; n > 0 {
+				return "more than one " + h.Name()
+			}
+		}
+	}
+	cseq, from, to := req.CSeq(), req.From(), req.To()
+	switch {
+	case from == nil || from.Address.Scheme == "" || !endsWell(header(req, "From")):
+		return "From"
+	case to == nil || to.Address.Scheme == "" || !endsWell(header(req, "To")):
+		return "To"
+	case req.CallID() == nil || len(req.CallID().Value()) > 256:
+		return "Call-ID"
+	case cseq == nil || !strings.EqualFold(strings.TrimSpace(string(cseq.MethodName)), string(req.Method)):
+		return "CSeq"
+	case req.Via() == nil || req.Via().Host == "":
+		return "Via"
+	case single["content-length"] > 0 && req.ContentLength() == nil:
+		return "Content-Length"
+	case single["max-forwards"] > 0 && (req.MaxForwards() == nil || req.MaxForwards().Val() > 255):
+		return "Max-Forwards"
+	}
+	if tag, _ := from.Params.Get("tag"); tag == "" || len(tag) > 128 {
+		return "From tag"
+	}
+	if req.IsInvite() && contactURI(req) == nil {
+		return "Contact"
+	}
+	return ""
+}
+
+// endsWell reports whether quotes and angle brackets of an address are closed.
+func endsWell(s string) bool {
+	quoted, bracket := false, 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '<':
+			bracket++
+		case c == '>':
+			bracket--
+		}
+	}
+	return !quoted && bracket == 0
+}
+
+// contactURI is the address in the first Contact, nil when there is none that can be read.
+func contactURI(m interface{ GetHeaders(string) []sip.Header }) *sip.Uri {
+	values := headerValues(m, "Contact")
+	if len(values) == 0 || values[0] == "*" {
+		return nil
+	}
+	var uri sip.Uri
+	var params sip.HeaderParams
+	if _, err := sip.ParseAddressValue(values[0], &uri, &params); err != nil || uri.Host == "" {
+		return nil
+	}
+	return &uri
+}
+
+// cancel serves a CANCEL that met no transaction (RFC 3261 section 9.2).
+func (e *Endpoint) cancel(req *sip.Request, tx *sip.ServerTx) {
+	d, ok := e.invites.cancelled(req)
+	if !ok {
+		e.reply(req, tx, 481, "")
+		return
+	}
+	e.reply(req, tx, 200, "")
+	if d != nil {
+		d.cancelledBy(header(req, "Reason"))
+	}
+}
+
+// inviteAgain answers an INVITE that has been here before (D12).
+func (e *Endpoint) inviteAgain(req *sip.Request, tx *sip.ServerTx) {
+	status, phrase, same := e.invites.final(req)
+	if same && status == 482 {
+		return // a repetition whose transaction is gone; the first one is being served
+	}
+	e.reply(req, tx, status, phrase)
+}
+
+// options says that we are here and what we can do (RFC 3261 section 11).
+func (e *Endpoint) options(req *sip.Request, tx *sip.ServerTx) {
+	if retry, draining := e.draining(); draining {
+		e.reply(req, tx, 503, "", retry)
+		return
+	}
+	e.reply(req, tx, 200, "", capabilities()...)
+}
+
+func capabilities() []Header {
+	return []Header{{"Allow", allow}, {"Accept", accept}, {"Accept-Encoding", "identity"}, {"Accept-Language", "en"}, {"Supported", supported}}
+}
+
+// sdpOf is the session description of a message, also out of a multipart body (RFC 5621); other says that there is a body
+// of a kind we do not understand.
+func sdpOf(m interface {
+	Body() []byte
+	GetHeader(string) sip.Header
+}) (sdp []byte, other bool) {
+	body := m.Body()
+	if len(body) == 0 {
+		return nil, false
+	}
+	value := header(m, "Content-Type")
+	switch kind := contentType(value); {
+	case kind == mimeSDP:
+		return slices.Clone(body), false
+	case strings.HasPrefix(kind, "multipart/"):
+		if sdp := sdpPart(value, body); sdp != nil {
+			return sdp, false
+		}
+	}
+	return nil, true
+}

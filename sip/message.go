@@ -1,0 +1,243 @@
+package sip
+
+import (
+	"crypto/rand"
+	"fmt"
+	"mime"
+	"strconv"
+	"strings"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// allMethods are the methods we know by name; those of allow we serve.
+var allMethods = [...]string{ //nolint:gochecknoglobals // a constant
+	"INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "INFO", "UPDATE", "REFER", "NOTIFY",
+	"MESSAGE", "SUBSCRIBE", "PUBLISH", "PRACK",
+}
+
+const (
+	allow     = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE, REFER, NOTIFY"
+	accept    = "application/sdp"
+	mimeSDP   = "application/sdp"
+	supported = "" // no option tag is implemented that a peer may require
+)
+
+// newTag makes a tag or Call-ID: 130 random bits, so that nobody guesses the name of a dialog.
+func newTag() string { return strings.ToLower(rand.Text()) }
+
+// response makes a response to req with what every response of ours carries.
+func (e *Endpoint) response(req *sip.Request, status int, phrase string) *sip.Response {
+	if phrase == "" {
+		phrase = phraseOf(status)
+	}
+	res := sip.NewResponseFromRequest(req, status, clean(phrase), nil)
+	res.SipVersion = "SIP/2.0" // the library echoes the request's
+	for _, name := range [...]string{"From", "To", "Call-ID", "CSeq"} {
+		if res.GetHeader(name) == nil { // malformed: echoed as it came, which is all we can do
+			if h := req.GetHeader(name); h != nil {
+				res.AppendHeader(sip.NewHeader(name, h.Value()))
+			}
+		}
+	}
+	if status != 100 {
+		res.AppendHeader(sip.NewHeader("Server", e.cfg.UserAgent))
+	}
+	return res
+}
+
+// reply sends a final response without a body, and logs why it could not.
+func (e *Endpoint) reply(req *sip.Request, tx *sip.ServerTx, status int, phrase string, headers ...Header) {
+	res := e.response(req, status, phrase)
+	for _, h := range headers {
+		res.AppendHeader(sip.NewHeader(h.Name, clean(h.Value)))
+	}
+	e.respond(tx, res)
+}
+
+func (e *Endpoint) respond(tx *sip.ServerTx, res *sip.Response) {
+	if err := tx.Respond(res); err != nil {
+		e.log.Debug("response not sent", callIDField(res), statusField(res.StatusCode), errField(err))
+	}
+}
+
+// header is the first value of a header field, in its full or compact form.
+func header(m interface{ GetHeader(string) sip.Header }, name string) string {
+	if h := m.GetHeader(name); h != nil {
+		return h.Value()
+	}
+	if short := compact(name); short != "" {
+		if h := m.GetHeader(short); h != nil {
+			return h.Value()
+		}
+	}
+	return ""
+}
+
+// headerValues are all values of a header field, lists taken apart at the commas outside quotes and angle brackets.
+func headerValues(m interface{ GetHeaders(string) []sip.Header }, name string) []string {
+	hs := m.GetHeaders(name)
+	if short := compact(name); short != "" {
+		hs = append(hs, m.GetHeaders(short)...)
+	}
+	var out []string
+	for _, h := range hs {
+		out = append(out, splitList(h.Value())...)
+	}
+	return out
+}
+
+func compact(name string) string {
+	switch strings.ToLower(name) {
+	case "contact":
+		return "m"
+	case "supported":
+		return "k"
+	case "refer-to":
+		return "r"
+	case "referred-by":
+		return "b"
+	case "event":
+		return "o"
+	case "content-encoding":
+		return "e"
+	case "subject":
+		return "s"
+	}
+	return ""
+}
+
+// splitList takes a comma-separated header value apart (RFC 3261 section 7.3.1).
+func splitList(s string) []string {
+	var out []string
+	quoted, bracket, start := false, 0, 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '<':
+			bracket++
+		case c == '>' && bracket > 0:
+			bracket--
+		case c == ',' && bracket == 0:
+			out = appendTrimmed(out, s[start:i])
+			start = i + 1
+		}
+	}
+	return appendTrimmed(out, s[start:])
+}
+
+func appendTrimmed(out []string, s string) []string {
+	if s = strings.TrimSpace(s); s != "" {
+		return append(out, s)
+	}
+	return out
+}
+
+// clean keeps a text of ours from ending its line: control characters become spaces.
+func clean(s string) string {
+	if strings.IndexFunc(s, isControl) < 0 {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if isControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
+// quotedText escapes a display name for the quotes the library puts around it (RFC 3261 section 25.1, quoted-string).
+func quotedText(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(clean(s))
+}
+
+func unquotedText(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// escapeUser percent-encodes what may not stand in the user part of a URI (RFC 3261 section 25.1, user).
+func escapeUser(s string) string {
+	const plain = "-_.!~*'()&=+$,;?/"
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(plain, c) >= 0 {
+			b.WriteByte(c)
+			continue
+		}
+		fmt.Fprintf(&b, "%%%02X", c)
+	}
+	return b.String()
+}
+
+func unescapeUser(s string) string {
+	if !strings.Contains(s, "%") {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if v, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(v))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// contentType is the media type without parameters, in lower case.
+func contentType(value string) string {
+	t, _, err := mime.ParseMediaType(value)
+	if err != nil {
+		t, _, _ = strings.Cut(strings.ToLower(value), ";")
+	}
+	return strings.TrimSpace(t)
+}
+
+// addressOf reads a From or To header.
+func addressOf(display string, uri *sip.Uri) Address {
+	a := Address{Display: unquotedText(display), User: unescapeUser(uri.User), Host: uri.Host}
+	if uri.Scheme == "tel" { // RFC 3966
+		a.User, _, _ = strings.Cut(uri.Raw(), ";")
+		a.Host = ""
+	}
+	return a
+}
+
+// phraseOf is the usual reason phrase (RFC 3261 section 21).
+func phraseOf(status int) string {
+	if p, ok := map[int]string{
+		100: "Trying", 180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: "Session Progress",
+		200: "OK", 202: "Accepted", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
+		405: "Method Not Allowed", 407: "Proxy Authentication Required", 408: "Request Timeout",
+		413: "Request Entity Too Large", 415: "Unsupported Media Type", 416: "Unsupported URI Scheme",
+		420: "Bad Extension", 423: "Interval Too Brief", 480: "Temporarily Unavailable",
+		481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 483: "Too Many Hops", 486: "Busy Here",
+		487: "Request Terminated", 488: "Not Acceptable Here", 489: "Bad Event", 491: "Request Pending",
+		500: "Server Internal Error", 501: "Not Implemented", 503: "Service Unavailable",
+		505: "Version Not Supported", 513: "Message Too Large", 600: "Busy Everywhere", 603: "Decline",
+		606: "Not Acceptable",
+	}[status]; ok {
+		return p
+	}
+	return "Status"
+}

@@ -1,0 +1,128 @@
+package sip
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+
+	"github.com/emiago/sipgo/sip"
+	"go.uber.org/zap"
+
+	"github.com/cordboard/cordboard/sip/digest"
+	"github.com/cordboard/cordboard/sip/location"
+)
+
+// originOf says who calls. When it cannot say, it has answered: 407, or 403 for somebody who may not call at all.
+func (e *Endpoint) originOf(req *sip.Request, tx *sip.ServerTx, a *arrival) (Origin, *Device, bool) {
+	f := flowOf(req)
+	if aor, ok := e.whoIs(f); ok {
+		return FromUser{aor}, e.deviceOn(f, aor), true
+	}
+	registered := e.devices.ByFlow(f)
+	if len(registered) == 0 && f.Transport != "ws" {
+		if t := e.sources.trunk(f.Remote.Addr()); t != nil {
+			return FromTrunk{t.Name}, nil, true
+		}
+		if !e.sources.phone(f.Remote.Addr()) {
+			e.invites.finish(a, 403, "")
+			e.reply(req, tx, 403, "")
+			return nil, nil, false
+		}
+	}
+	aor, ok := e.authenticate(req, tx, 407)
+	if !ok {
+		e.invites.finish(a, 0, "")
+		return nil, nil, false
+	}
+	return FromUser{aor}, e.deviceOn(f, aor), true
+}
+
+// whoIs is the user behind a connection: the one whose session it was opened with, or who registered over it with a
+// password. An address is not enough: anybody on the path can send from it.
+func (e *Endpoint) whoIs(f flow) (aor string, ok bool) {
+	switch f.Transport {
+	case "ws":
+		if aor, ok := e.door.Session(f.Remote.String()); ok && aor != "" {
+			return aor, true
+		}
+	case "tcp":
+	default:
+		return "", false
+	}
+	if devs := e.devices.ByFlow(f); len(devs) > 0 {
+		return devs[0].AOR, true
+	}
+	return "", false
+}
+
+// authenticate checks the digest of a request and says whose it is. When it fails it has answered: with a challenge of
+// the given status (401 or 407), or with 400.
+func (e *Endpoint) authenticate(req *sip.Request, tx *sip.ServerTx, status int) (aor string, ok bool) {
+	ask, credentials := "WWW-Authenticate", "Authorization"
+	if status == 407 {
+		ask, credentials = "Proxy-Authenticate", "Proxy-Authorization"
+	}
+	value := header(req, credentials)
+	if value == "" && status == 407 {
+		value = header(req, "Authorization") // phones that were challenged by 401 once
+	}
+	err := error(digest.ErrMissing)
+	if value != "" && e.cfg.Users != nil {
+		username := ""
+		username, err = e.verifier.Verify(value, string(req.Method), req.Recipient.String(), func(u string) (string, bool) {
+			password, _, ok := e.cfg.Users.Password(u)
+			return password, ok
+		})
+		if err == nil {
+			_, aor, ok := e.cfg.Users.Password(username)
+			return aor, ok
+		}
+		e.log.Info("digest refused", zap.String("user", username), zap.String("from", req.Source()), zap.Error(err))
+	}
+	if errors.Is(err, digest.ErrMalformed) {
+		e.reply(req, tx, 400, "")
+		return "", false
+	}
+	var headers []Header
+	for _, c := range e.verifier.ChallengeAfter(err, e.algorithms(req)...) {
+		headers = append(headers, Header{ask, c})
+	}
+	e.reply(req, tx, status, "", headers...)
+	return "", false
+}
+
+// algorithms are those a client understands: JsSIP reads the first challenge only, and gives up unless it says MD5.
+func (e *Endpoint) algorithms(req *sip.Request) []digest.Algorithm {
+	if strings.EqualFold(req.Transport(), "WS") {
+		return []digest.Algorithm{digest.MD5}
+	}
+	return nil
+}
+
+func (e *Endpoint) deviceOn(f flow, aor string) *Device {
+	for _, dev := range e.devices.ByFlow(f) {
+		if dev.AOR == aor {
+			d := deviceOf(dev)
+			return &d
+		}
+	}
+	return &Device{AOR: aor, Transport: f.Transport, Remote: f.Remote}
+}
+
+func deviceOf(d location.Device) Device {
+	out := Device{
+		AOR: d.AOR, Contact: d.Contact, Instance: d.Instance, Transport: d.Flow.Transport, Remote: d.Flow.Remote,
+		UserAgent: d.UserAgent, Expires: d.Expires, RegID: d.RegID,
+	}
+	return out
+}
+
+func device2unit(d *Device) device { return device{d.AOR, d.Instance} }
+
+func parseFlow(network, remote string) flow {
+	a, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return flow{}
+	}
+	return flow{Transport: network, Remote: netip.AddrPortFrom(a.Addr().Unmap(), a.Port())}
+}
