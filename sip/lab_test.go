@@ -1,0 +1,384 @@
+package sip
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for something that must happen.
+const patience = 5 * time.Second
+
+const someSDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+
+// callsFunc is a Calls made of a function.
+type callsFunc func(ctx context.Context, d *Dialog)
+
+func (f callsFunc) Inbound(ctx context.Context, d *Dialog) { f(ctx, d) }
+
+// people are the users of the lab: id or 1000+n, password secret-<id>.
+type people map[string]string // id → extension
+
+func (p people) Password(username string) (string, string, bool) {
+	aor, ok := p.AOR(username)
+	return "secret-" + aor, aor, ok
+}
+
+func (p people) AOR(user string) (string, bool) {
+	for id, ext := range p {
+		if user == id || user == ext {
+			return id, true
+		}
+	}
+	return "", false
+}
+
+// open starts an endpoint on loopback with a trunk "lab" for 127.0.0.0/8 and short time-outs.
+func open(t testing.TB, calls Calls, change ...func(*Config)) *Endpoint {
+	t.Helper()
+	cfg := Config{
+		Log: zaptest.NewLogger(t, zaptest.Level(zapcore.WarnLevel)),
+		UDP: []string{"127.0.0.1:0"}, TCP: []string{"127.0.0.1:0"},
+		Trunks:        []Trunk{{Name: "lab", Sources: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}},
+		PhoneNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Users:         people{"anna": "1001", "bo": "1002"},
+		Timeouts:      Timeouts{T1: 50 * time.Millisecond, T2: 200 * time.Millisecond, NoACK: time.Second},
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	if cfg.Log == nil {
+		cfg.Log = zap.NewNop()
+	}
+	e, err := Open(cfg, calls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := e.Close(ctx); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return e
+}
+
+func udpOf(e *Endpoint) netip.AddrPort { return e.listenAddr("udp", netip.MustParseAddr("127.0.0.1")) }
+func tcpOf(e *Endpoint) netip.AddrPort { return e.listenAddr("tcp", netip.MustParseAddr("127.0.0.1")) }
+
+// phone is a SIP peer made of a raw socket: it writes what the test says and reads what comes.
+type phone struct {
+	t     testing.TB
+	conn  *net.UDPConn
+	to    *net.UDPAddr
+	local string
+	dead  time.Duration
+}
+
+func newPhone(t testing.TB, e *Endpoint) *phone { return newPhoneAt(t, e, "127.0.0.1:0") }
+
+func newPhoneAt(t testing.TB, e *Endpoint, at string) *phone {
+	t.Helper()
+	a, err := net.ResolveUDPAddr("udp4", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.ListenUDP("udp4", a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return &phone{t: t, conn: c, to: net.UDPAddrFromAddrPort(udpOf(e)), local: c.LocalAddr().String(), dead: patience}
+}
+
+func (p *phone) send(m string) {
+	p.t.Helper()
+	if _, err := p.conn.WriteToUDP([]byte(m), p.to); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// msg is a message as it came, taken apart at its lines.
+type msg struct {
+	start string
+	head  string
+	body  string
+}
+
+func parse(b []byte) msg {
+	head, body, _ := bytes.Cut(b, []byte("\r\n\r\n"))
+	start, rest, _ := strings.Cut(string(head), "\r\n")
+	return msg{start, rest, string(body)}
+}
+
+// get is the first value of a header field.
+func (m msg) get(name string) string {
+	if v := m.all(name); len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+func (m msg) all(name string) []string {
+	var out []string
+	for _, l := range strings.Split(m.head, "\r\n") {
+		if n, v, ok := strings.Cut(l, ":"); ok && strings.EqualFold(strings.TrimSpace(n), name) {
+			out = append(out, strings.TrimSpace(v))
+		}
+	}
+	return out
+}
+
+func (m msg) status() int {
+	if !strings.HasPrefix(m.start, "SIP/2.0 ") {
+		return 0
+	}
+	n, _ := strconv.Atoi(m.start[8:11])
+	return n
+}
+
+func (m msg) method() string {
+	if m.status() != 0 {
+		return ""
+	}
+	method, _, _ := strings.Cut(m.start, " ")
+	return method
+}
+
+func (m msg) tag(field string) string { return tagOf(m.get(field)) }
+
+func tagOf(v string) string {
+	_, tag, _ := strings.Cut(v, ";tag=")
+	tag, _, _ = strings.Cut(tag, ";")
+	return tag
+}
+
+// read waits for the next message.
+func (p *phone) read() msg {
+	p.t.Helper()
+	m, ok := p.readWithin(p.dead)
+	if !ok {
+		p.t.Fatalf("%s: nothing came", p.local)
+	}
+	return m
+}
+
+func (p *phone) readWithin(d time.Duration) (msg, bool) {
+	p.t.Helper()
+	buf := make([]byte, 65536)
+	_ = p.conn.SetReadDeadline(time.Now().Add(d))
+	n, _, err := p.conn.ReadFromUDP(buf)
+	if err != nil {
+		return msg{}, false
+	}
+	return parse(buf[:n]), true
+}
+
+// final reads until a final response to the method, skipping everything else.
+func (p *phone) final(method string) msg {
+	p.t.Helper()
+	return p.until(func(m msg) bool { return m.status() >= 200 && strings.HasSuffix(m.get("CSeq"), " "+method) })
+}
+
+// request reads until a request with the method, skipping everything else.
+func (p *phone) request(method string) msg {
+	p.t.Helper()
+	return p.until(func(m msg) bool { return m.method() == method })
+}
+
+func (p *phone) until(want func(msg) bool) msg {
+	p.t.Helper()
+	end := time.Now().Add(p.dead)
+	var seen []string
+	for time.Now().Before(end) {
+		m, ok := p.readWithin(time.Until(end))
+		if !ok {
+			break
+		}
+		if want(m) {
+			return m
+		}
+		seen = append(seen, m.start)
+	}
+	p.t.Fatalf("%s: what was expected did not come; came: %q", p.local, seen)
+	return msg{}
+}
+
+// leg is a dialog seen from the phone.
+type leg struct {
+	p              *phone
+	callID         string
+	from, to       string // name-addr with tags, from the phone's side
+	target         string // request URI
+	cseq           int
+	branch         string
+	routes         []string
+	transportParam string
+}
+
+func (p *phone) newLeg(user string) *leg {
+	return &leg{
+		p: p, callID: newTag(), from: fmt.Sprintf("<sip:+358400000001@%s>;tag=%s", p.local, newTag()[:8]),
+		to: fmt.Sprintf("<sip:%s@%s>", user, p.to), target: fmt.Sprintf("sip:%s@%s", user, p.to), cseq: 100,
+	}
+}
+
+// text writes a request of the leg; cseq 0 is the next one. Extra lines come without CRLF.
+func (l *leg) text(method, branch string, cseq int, body string, extra ...string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s SIP/2.0\r\n", method, l.target)
+	fmt.Fprintf(&b, "Via: SIP/2.0/UDP %s;branch=%s;rport\r\n", l.p.local, branch)
+	fmt.Fprintf(&b, "From: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\nMax-Forwards: 70\r\n", l.from, l.to, l.callID, cseq, method)
+	contact := fmt.Sprintf("Contact: <sip:phone@%s>", l.p.local)
+	for _, x := range extra {
+		if strings.HasPrefix(x, "Contact:") {
+			contact = ""
+		}
+		if x != "Contact:" {
+			fmt.Fprintf(&b, "%s\r\n", x)
+		}
+	}
+	if contact != "" {
+		b.WriteString(contact + "\r\n")
+	}
+	if body != "" && !strings.Contains(strings.Join(extra, "\n"), "Content-Type:") {
+		b.WriteString("Content-Type: application/sdp\r\n")
+	}
+	fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(body), body)
+	return b.String()
+}
+
+func newBranch() string { return "z9hG4bK" + newTag()[:12] }
+
+// invite sends the INVITE.
+func (l *leg) invite(body string, extra ...string) {
+	l.p.t.Helper()
+	l.branch = newBranch()
+	l.p.send(l.text("INVITE", l.branch, l.cseq, body, extra...))
+}
+
+// ack acknowledges the last INVITE: a final response of the given status.
+func (l *leg) ack(status int, body string) {
+	l.p.t.Helper()
+	branch := l.branch
+	if status < 300 {
+		branch = newBranch()
+	}
+	l.p.send(l.text("ACK", branch, l.cseq, body))
+}
+
+// answered reads the 2xx, takes the dialog from it and acknowledges.
+func (l *leg) answered() msg {
+	l.p.t.Helper()
+	m := l.p.final("INVITE")
+	if m.status() != 200 {
+		l.p.t.Fatalf("not answered: %s", m.start)
+	}
+	l.take(m)
+	l.ack(200, "")
+	return m
+}
+
+// take takes tag and target from a response.
+func (l *leg) take(m msg) {
+	l.to = m.get("To")
+	if c := m.get("Contact"); c != "" {
+		c, _, _ = strings.Cut(strings.TrimPrefix(c, "<"), ">")
+		l.target = c
+	}
+}
+
+// do sends a request inside the dialog and returns the final response.
+func (l *leg) do(method, body string, extra ...string) msg {
+	l.p.t.Helper()
+	l.cseq++
+	l.branch = newBranch()
+	l.p.send(l.text(method, l.branch, l.cseq, body, extra...))
+	return l.p.final(method)
+}
+
+// reply answers a request of the endpoint.
+func (p *phone) reply(req msg, status int, tag, body string, extra ...string) {
+	p.t.Helper()
+	p.send(replyText(p.local, req, status, tag, body, extra...))
+}
+
+func replyText(local string, req msg, status int, tag, body string, extra ...string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "SIP/2.0 %d %s\r\n", status, phraseOf(status))
+	for _, v := range req.all("Via") {
+		fmt.Fprintf(&b, "Via: %s\r\n", v)
+	}
+	to := req.get("To")
+	if tag != "" && tagOf(to) == "" {
+		to += ";tag=" + tag
+	}
+	fmt.Fprintf(&b, "From: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %s\r\n", req.get("From"), to, req.get("Call-ID"), req.get("CSeq"))
+	contact := true
+	for _, x := range extra {
+		contact = contact && !strings.HasPrefix(x, "Contact:")
+		fmt.Fprintf(&b, "%s\r\n", x)
+	}
+	if contact {
+		fmt.Fprintf(&b, "Contact: <sip:phone@%s>\r\n", local)
+	}
+	if body != "" {
+		b.WriteString("Content-Type: application/sdp\r\n")
+	}
+	fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(body), body)
+	return b.String()
+}
+
+// back is the leg of a call that the endpoint placed to the phone.
+func (p *phone) back(invite msg, tag string) *leg {
+	to := invite.get("To")
+	if tagOf(to) == "" {
+		to += ";tag=" + tag
+	}
+	c, _, _ := strings.Cut(strings.TrimPrefix(invite.get("Contact"), "<"), ">")
+	return &leg{p: p, callID: invite.get("Call-ID"), from: to, to: invite.get("From"), target: c, cseq: 500}
+}
+
+// wait fails the test when ch does not deliver.
+func wait[T any](t testing.TB, ch <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-ch:
+		return v
+	case <-time.After(patience):
+		t.Fatalf("did not happen: %s", what)
+		panic("unreachable")
+	}
+}
+
+// trunkTo makes the phone a trunk that we may call, too.
+func trunkTo(target string) func(*Config) {
+	return func(c *Config) {
+		c.Trunks = append(c.Trunks, Trunk{Name: "out", Target: target, Transport: "udp"})
+	}
+}
+
+// reserve finds a free UDP port for a phone that must be known before the endpoint is opened.
+func reserve(t testing.TB) string {
+	t.Helper()
+	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	return c.LocalAddr().String()
+}
