@@ -1,0 +1,182 @@
+package bridge
+
+import (
+	"context"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/cordboard/cordboard/call"
+	"github.com/cordboard/cordboard/rtp"
+	"github.com/cordboard/cordboard/sip"
+)
+
+// Sound makes the media of legs. codecs are those allowed, the preferred one first; name is for logs.
+type Sound interface {
+	// Plain is RTP over UDP; kind labels its metrics: "trunk" or "phone".
+	Plain(name, kind string, codecs []rtp.Codec) (rtp.Session, error)
+	// Browser is WebRTC.
+	Browser(name string, codecs []rtp.Codec) (rtp.Session, error)
+}
+
+// Stories is whom the bridge brings calls to; each method returns when the call is over.
+type Stories interface {
+	// FromTrunk tells the story of a call from outside.
+	FromTrunk(l call.Leg, in Incoming)
+	// FromAgent tells the story of a call that one of us places.
+	FromAgent(l call.Leg, in Incoming)
+}
+
+// Incoming is what a call that comes in says of itself.
+type Incoming struct {
+	ID      call.ID
+	Trunk   string // the line it came by; empty: from one of us
+	Agent   string // who placed it; empty: from outside
+	Dialled string // as dialled
+	Caller  call.Party
+	Shown   call.Number // the display number an agent wishes for
+	Hide    bool        // she wishes to show none (RFC 3323)
+	Token   string      // what the application gave her phone, X-Cordboard-Token
+	At      time.Time
+}
+
+// Policy says which codecs a kind of party may speak, the preferred one first.
+type Policy struct {
+	Trunk   map[string][]rtp.Codec // by trunk name
+	Phone   []rtp.Codec
+	Browser []rtp.Codec
+}
+
+// Parts are what a Bridge is made of.
+type Parts struct {
+	Sound   Sound
+	Stories Stories
+	Policy  Policy
+	Log     *zap.Logger
+	Metrics prometheus.Registerer
+}
+
+// Bridge makes legs.
+type Bridge struct {
+	Parts
+	endpoint *sip.Endpoint // set by Use, before the first call
+	legs     prometheus.Gauge
+	work     sync.WaitGroup // every leg's goroutine
+}
+
+// New makes a bridge. It is the sip.Calls of an endpoint, which Use then names.
+func New(p Parts) *Bridge {
+	b := &Bridge{Parts: p, legs: prometheus.NewGauge(prometheus.GaugeOpts{Name: "cordboard_legs_active", Help: "Legs that are up or ringing."})}
+	p.Metrics.MustRegister(b.legs)
+	return b
+}
+
+// Use names the endpoint by which the bridge dials.
+func (b *Bridge) Use(e *sip.Endpoint) { b.endpoint = e }
+
+// Close waits until every leg has given back what it had. The calls have been ended before.
+func (b *Bridge) Close() { b.work.Wait() }
+
+// Inbound is a call that comes in; it returns when the call is over.
+func (b *Bridge) Inbound(_ context.Context, d *sip.Dialog) {
+	in := Incoming{ID: call.NewID(), Dialled: d.Called(), At: time.Now(), Token: d.Header("X-Cordboard-Token")}
+	switch from := d.Origin().(type) {
+	case sip.FromTrunk:
+		in.Trunk, in.Caller = from.Trunk, outsider(d)
+		if l := b.take(d, in, b.Policy.Trunk[from.Trunk]); l != nil {
+			defer l.close()
+			b.Stories.FromTrunk(l, in)
+		}
+	case sip.FromUser:
+		in.Agent, in.Caller = from.AOR, call.Party{Agent: from.AOR, Name: d.From().Display}
+		in.Shown, in.Hide = call.Number(d.Header("X-Cordboard-Display")), withheld(d)
+		if l := b.take(d, in, b.codecsOf(d)); l != nil {
+			defer l.close()
+			b.Stories.FromAgent(l, in)
+		}
+	}
+}
+
+// take makes the leg of a call that came in, or refuses it at once when its offer leads nowhere.
+func (b *Bridge) take(d *sip.Dialog, in Incoming, allowed []rtp.Codec) *leg {
+	l := b.newLeg(in.ID, d, in.Caller)
+	if device, ok := d.Device(); ok {
+		l.browser = device.Browser()
+	}
+	l.kind = kindOf(in.Trunk, l.browser)
+	l.allowed = allowed
+	if offer := d.Offer(); offer != nil {
+		offered, err := rtp.Offered(offer)
+		if err == nil && len(common(allowed, offered)) == 0 {
+			err = &rtp.Unacceptable{Why: "no codec in common"}
+		}
+		if err != nil {
+			l.log.Info("call refused", zap.Error(err))
+			l.Hangup(call.Ending{By: call.ByUs, Reason: call.NotAcceptable})
+			return nil
+		}
+		l.allowed = common(allowed, offered)
+	}
+	l.serve(d)
+	return l
+}
+
+// codecsOf is what one of our own devices may speak.
+func (b *Bridge) codecsOf(d *sip.Dialog) []rtp.Codec {
+	if device, ok := d.Device(); ok && device.Browser() {
+		return b.Policy.Browser
+	}
+	return b.Policy.Phone
+}
+
+func kindOf(trunk string, browser bool) string {
+	switch {
+	case trunk != "":
+		return "trunk"
+	case browser:
+		return "browser"
+	}
+	return "phone"
+}
+
+// outsider is who calls by a trunk, as From says; a withheld number (RFC 3323) is none.
+func outsider(d *sip.Dialog) call.Party {
+	from := d.From()
+	if withheld(d) || from.User == "anonymous" || from.User == "unknown" || from.Host == "anonymous.invalid" {
+		return call.Party{}
+	}
+	p := call.Party{Name: from.Display, Number: call.Number(from.User)}
+	if p.Name == from.User {
+		p.Name = ""
+	}
+	return p
+}
+
+// withheld reports whether the caller asks for privacy of who he is (RFC 3323 section 4.2, RFC 3325 section 9.3).
+func withheld(d *sip.Dialog) bool {
+	switch d.Header("Privacy") {
+	case "", "none":
+		return false
+	}
+	return true
+}
+
+// common are the codecs of a that are also in b, in the order of a.
+func common(a, b []rtp.Codec) []rtp.Codec {
+	var both []rtp.Codec
+	for _, c := range a {
+		for _, o := range b {
+			if c == o {
+				both = append(both, c)
+				break
+			}
+		}
+	}
+	return both
+}
+
+// foreign puts a text that may hold anything into a header field.
+func foreign(s string) string { return url.PathEscape(s) }

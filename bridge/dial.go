@@ -1,0 +1,247 @@
+package bridge
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/cordboard/cordboard/call"
+	"github.com/cordboard/cordboard/rtp"
+	"github.com/cordboard/cordboard/sip"
+)
+
+// Invitation is whom to call, and what they are told.
+type Invitation struct {
+	Call   call.ID
+	Agent  string // ring all devices of this agent; else:
+	Trunk  string // call Number by this trunk
+	Number call.Number
+	From   call.Party
+	Shown  call.Number // by a trunk: the display number; empty: withheld
+	Queue  string
+	With   call.Leg // whom the answering party will talk to
+	Rings  func()   // called once, when the far side is alerting
+}
+
+// Dial rings and returns the leg that answered. ctx bounds the dialling; the error is a *call.Ended.
+func (b *Bridge) Dial(ctx context.Context, i Invitation) (call.Leg, error) {
+	targets := b.targets(i)
+	if len(targets) == 0 {
+		return nil, &call.Ended{Ending: call.Ending{By: far(i), Reason: call.Unreachable}}
+	}
+	var once sync.Once
+	rings := func() { once.Do(i.Rings) }
+	legs := make(chan outcome, len(targets))
+	ringing, stop := context.WithCancelCause(ctx)
+	defer stop(errTaken)
+	for _, t := range targets {
+		b.work.Go(func() {
+			l, err := b.ring(ringing, i, t, rings)
+			legs <- outcome{l, err}
+		})
+	}
+	return b.firstOf(ctx, legs, len(targets), func() { stop(errTaken) }, far(i))
+}
+
+// outcome is what became of ringing one device.
+type outcome struct {
+	leg *leg
+	err error
+}
+
+var errTaken error = &call.Ended{Ending: call.Ending{By: call.ByUs, Reason: call.TakenElsewhere}}
+
+// firstOf waits for the first device that answers and stops the others. When none answers, the error is the most telling
+// refusal.
+func (b *Bridge) firstOf(ctx context.Context, legs <-chan outcome, n int, stop func(), by call.By) (call.Leg, error) {
+	telltale := call.Ending{By: by, Reason: call.Unreachable}
+	for ; n > 0; n-- {
+		o := <-legs
+		if o.leg != nil && ctx.Err() == nil {
+			stop()
+			b.work.Go(func() { b.endOthers(legs, n-1) })
+			b.work.Go(func() { <-o.leg.ctx.Done(); o.leg.close() })
+			return o.leg, nil
+		}
+		if o.leg != nil { // answered in the moment the caller left
+			o.leg.close()
+			continue
+		}
+		if e := endingOf(o.err, by); telling(e.Reason) > telling(telltale.Reason) {
+			telltale = e
+		}
+		if telltale.Reason == call.Declined { // a person said no: RFC 3261 section 21.6 ends the search
+			stop()
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, &call.Ended{Ending: call.EndingOf(ctx)}
+	}
+	return nil, &call.Ended{Ending: telltale}
+}
+
+// endOthers hangs up devices that answered in the same moment as the first.
+func (b *Bridge) endOthers(legs <-chan outcome, n int) {
+	for range n {
+		if o := <-legs; o.leg != nil {
+			o.leg.Hangup(call.Ending{By: call.ByUs, Reason: call.TakenElsewhere})
+			o.leg.close()
+		}
+	}
+}
+
+// telling orders refusals by how much they say of the person: of several devices, the one in her hand counts.
+func telling(r call.Reason) int {
+	switch r {
+	case call.Declined:
+		return 5
+	case call.Busy:
+		return 4
+	case call.NoAnswer:
+		return 3
+	case call.Unreachable, call.TakenElsewhere:
+		return 0
+	}
+	return 2
+}
+
+func far(i Invitation) call.By {
+	if i.Agent != "" {
+		return call.ByAgent
+	}
+	return call.ByCustomer
+}
+
+func (b *Bridge) targets(i Invitation) []sip.Target {
+	if i.Agent == "" {
+		return []sip.Target{sip.ToTrunk{Trunk: i.Trunk, Number: string(i.Number)}}
+	}
+	var targets []sip.Target
+	for _, d := range b.endpoint.Devices(i.Agent) {
+		targets = append(targets, sip.ToDevice{Device: d})
+	}
+	return targets
+}
+
+// ring invites one device, or the trunk, and returns its leg once answered.
+func (b *Bridge) ring(ctx context.Context, i Invitation, to sip.Target, rings func()) (*leg, error) {
+	l := b.newLeg(i.Call, nil, call.Party{Number: i.Number, Agent: i.Agent})
+	answered := false
+	defer func() {
+		if !answered {
+			l.abandon()
+		}
+	}()
+	l.allowed = b.policyFor(l, i, to)
+	session, err := l.makeSession(l.allowed)
+	if err != nil {
+		return nil, &call.Ended{Ending: endingOfSound(err)}
+	}
+	l.use(session)
+	offer, err := session.Offer()
+	if err != nil {
+		return nil, &call.Ended{Ending: endingOfSound(err)}
+	}
+	start := time.Now()
+	quiet := func() bool { return false }
+	d, sdp, err := b.endpoint.Invite(ctx, sip.Invitation{
+		To: to, From: sip.Address{Display: i.From.Name, User: string(shown(i))}, Privacy: shown(i) == "", Offer: offer, Headers: headers(i),
+		Early: func(d *sip.Dialog) { quiet = context.AfterFunc(ctx, func() { hushed(ctx, d) }) },
+		Progress: func(status int, _ []byte) {
+			if status == 180 || status == 183 {
+				rings()
+			}
+		},
+	})
+	if err != nil {
+		return nil, &call.Ended{Ending: endingOf(err, far(i))}
+	}
+	quiet() // from here on it is the leg that hangs up
+	answered = true
+	l.serve(d)
+	l.up = true
+	if err := session.Accept(sdp); err != nil {
+		l.log.Warn("answer not usable", zap.Error(err))
+		l.Hangup(call.Ending{By: call.ByUs, Reason: call.NotAcceptable})
+		b.work.Go(l.close)
+		return nil, &call.Ended{Ending: call.Ending{By: far(i), Reason: call.NotAcceptable}}
+	}
+	l.log.Debug("answered", zap.Duration("after", time.Since(start)))
+	return l, nil
+}
+
+// hushed tells the devices that go on ringing that somebody else has taken the call, so that they show no missed one.
+func hushed(ctx context.Context, d *sip.Dialog) {
+	if call.EndingOf(ctx).Reason == call.TakenElsewhere {
+		d.Hangup(200, "Call completed elsewhere")
+	}
+}
+
+// abandon gives back a leg that was never answered.
+func (l *leg) abandon() {
+	l.cancel(errTaken)
+	l.bridge.legs.Dec()
+	if s := l.sound(); s != nil {
+		if err := s.Close(); err != nil {
+			l.log.Warn("close sound", zap.Error(err))
+		}
+	}
+}
+
+// policyFor is what the party may speak, that which the one she will talk to speaks first.
+func (b *Bridge) policyFor(l *leg, i Invitation, to sip.Target) []rtp.Codec {
+	var allowed []rtp.Codec
+	switch to := to.(type) {
+	case sip.ToDevice:
+		l.browser = to.Device.Browser()
+		allowed = b.Policy.Phone
+		if l.browser {
+			allowed = b.Policy.Browser
+		}
+	case sip.ToTrunk:
+		allowed = b.Policy.Trunk[to.Trunk]
+	}
+	l.kind = kindOf(i.Trunk, l.browser)
+	with, ok := i.With.(*leg)
+	if !ok {
+		return allowed
+	}
+	if _, codec := media((*audio)(with)); codec != nil {
+		return first(codec, allowed)
+	}
+	theirs := common(with.allowed, allowed)
+	return append(theirs, without(allowed, theirs)...)
+}
+
+// without are the codecs of a that are not in b.
+func without(a, b []rtp.Codec) []rtp.Codec {
+	var rest []rtp.Codec
+	for _, c := range a {
+		if len(common([]rtp.Codec{c}, b)) == 0 {
+			rest = append(rest, c)
+		}
+	}
+	return rest
+}
+
+// shown is the number the called party sees.
+func shown(i Invitation) call.Number {
+	if i.Agent != "" {
+		return i.From.Number
+	}
+	return i.Shown
+}
+
+// headers tell an agent's phone which call this is, so that the page can show the customer before hello.
+func headers(i Invitation) []sip.Header {
+	if i.Agent == "" {
+		return nil
+	}
+	h := []sip.Header{{Name: "X-Cordboard-Call", Value: string(i.Call)}}
+	if i.Queue != "" {
+		h = append(h, sip.Header{Name: "X-Cordboard-Queue", Value: foreign(i.Queue)})
+	}
+	return h
+}
