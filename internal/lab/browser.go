@@ -2,16 +2,11 @@ package lab
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
 	"sync"
 	"time"
-
-	"github.com/pion/webrtc/v4"
 )
 
 // BrowserOptions say whose web phone a Browser shows.
@@ -92,13 +87,9 @@ func NewBrowser(o BrowserOptions) (*Browser, error) {
 		o.Media = "127.0.0.1"
 	}
 	if o.Formats == nil {
-		o.Formats = []Format{Opus(), {Codec: "PCMU", Payload: 0, Event: 126}, {Codec: "PCMA", Payload: 8, Event: 126}}
+		o.Formats = chromeFormats()
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	certificate, err := webrtc.GenerateCertificate(key)
+	certificate, err := newCertificate()
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +100,7 @@ func NewBrowser(o BrowserOptions) (*Browser, error) {
 	if b.metronome = o.Clock; b.metronome == nil {
 		b.metronome = NewMetronome()
 	}
-	b.media = &browserMedia{metronome: b.metronome, ip: o.Media, certificate: *certificate, lean: o.Lean}
+	b.media = &browserMedia{metronome: b.metronome, ip: o.Media, certificate: certificate, lean: o.Lean}
 	b.newMedia = func(formats []Format) (media, error) { return b.media.open(formats) }
 	return b, nil
 }
