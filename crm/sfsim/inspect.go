@@ -11,6 +11,10 @@ import (
 // serveInspection answers /_sim/: what the org holds and heard, and what shall go wrong. No token is needed, nothing
 // here is logged as a request, no fault falls on it.
 func (o *Org) serveInspection(w http.ResponseWriter, r *http.Request) {
+	if err := http.NewCrossOriginProtection().Check(r); err != nil { // no page of another origin may change the org
+		http.Error(w, err.Error(), http.StatusForbidden)
+		return
+	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	what, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/_sim"), "/")
 	if what == "" && rest != "" {

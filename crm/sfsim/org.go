@@ -2,6 +2,7 @@ package sfsim
 
 import (
 	"fmt"
+	"html/template"
 	"net/http"
 	"strconv"
 	"strings"
@@ -53,10 +54,11 @@ func (opt Options) withDefaults() Options {
 
 // Org is the simulated org: an http.Handler for /services/…, /id/…, /_sim/… and the record pages. Safe for concurrent use.
 type Org struct {
-	opt      Options
-	schema   *schema
-	faults   *faults
-	requests *requestLog
+	opt       Options
+	schema    *schema
+	faults    *faults
+	requests  *requestLog
+	templates *template.Template
 
 	mu       sync.Mutex
 	store    *store              // guarded by mu
@@ -72,7 +74,7 @@ type Org struct {
 // is written by hand and names a field that does not exist is a mistake in the program, and panics.
 func New(opt Options) *Org {
 	o := &Org{
-		opt: opt.withDefaults(), schema: loadSchema(), requests: newRequestLog(),
+		opt: opt.withDefaults(), schema: loadSchema(), requests: newRequestLog(), templates: loadPages(),
 		apps: map[string]*app{}, flows: map[string]*Flow{},
 	}
 	o.faults = newFaults(o.opt.Seed)
