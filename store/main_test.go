@@ -7,5 +7,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	becomeVictim()
 	goleak.VerifyTestMain(m)
 }
