@@ -165,10 +165,9 @@ func (s *Stream) playKeys(at time.Time) bool {
 		return true
 	}
 	if ending {
-		elapsed = last
 		k.ends++
 	}
-	s.sendKey(now, elapsed, ending, at)
+	s.sendKey(now, min(elapsed, last), ending, at) // never more than the party told: a duration must not shrink at the end
 	if k.ends == endsSent {
 		k.finish(at.Add(keyRest))
 	}
