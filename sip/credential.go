@@ -11,10 +11,18 @@ import (
 // guards it.
 type credential struct {
 	username, password string
-	header             string // "Authorization" or "Proxy-Authorization"; empty until challenged
-	challenge          *digest.Challenge
-	count              int // nc
+	// answers by header field: a proxy (407) and the server behind it (401) may each ask.
+	answers map[string]*challengeAnswer
 }
+
+type challengeAnswer struct {
+	challenge *digest.Challenge
+	count     int // nc
+}
+
+// maxChallenges is how often one request is sent again with credentials: a proxy's challenge, the server's, and one
+// nonce that went stale meanwhile.
+const maxChallenges = 3
 
 // strength orders the algorithms we can compute; 0 is none of ours.
 func strength(algorithm string) int {
@@ -59,28 +67,33 @@ func (d *Dialog) challenged(req *sip.Request, res *sip.Response) bool {
 	if best == nil {
 		return false
 	}
-	if header(req, answer) != "" && c.challenge != nil && c.challenge.Nonce == best.Nonce && !best.Stale {
-		return false // it has seen our answer to this very challenge, and does not like the password
+	if header(req, answer) != "" && !best.Stale {
+		return false // it has seen our answer, and does not like the password
 	}
 	best.Algorithm = strings.ToUpper(best.Algorithm)
-	c.header, c.challenge, c.count = answer, best, 0
+	if c.answers == nil {
+		c.answers = map[string]*challengeAnswer{}
+	}
+	c.answers[answer] = &challengeAnswer{challenge: best}
 	return true
 }
 
-// authorize adds our answer to the last challenge, when there was one.
+// authorize adds our answers to the last challenges, when there were any.
 func (d *Dialog) authorize(req *sip.Request) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c := d.credential
-	if c == nil || c.challenge == nil {
+	if c == nil {
 		return
 	}
-	c.count++
-	cred, err := digest.Digest(c.challenge, digest.Options{
-		Method: string(req.Method), URI: req.Recipient.String(), Username: c.username, Password: c.password, Count: c.count,
-	})
-	if err != nil {
-		return // a challenge we cannot compute: the request goes without and is refused
+	for name, a := range c.answers {
+		a.count++
+		cred, err := digest.Digest(a.challenge, digest.Options{
+			Method: string(req.Method), URI: req.Recipient.String(), Username: c.username, Password: c.password, Count: a.count,
+		})
+		if err != nil {
+			continue // a challenge we cannot compute: the request goes without and is refused
+		}
+		req.AppendHeader(sip.NewHeader(name, cred.String()))
 	}
-	req.AppendHeader(sip.NewHeader(c.header, cred.String()))
 }

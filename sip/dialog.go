@@ -29,7 +29,7 @@ type Dialog struct {
 	gone   chan struct{} // closed when the last word was said
 	acked  chan struct{} // closed when our 2xx to their INVITE was confirmed
 
-	invite  *sip.Request  // theirs; or the last of ours
+	invite  *sip.Request  // theirs, fixed; or the last of ours, and then guarded by mu: a challenge makes us send another
 	tx      *sip.ServerTx // of their INVITE
 	offer   []byte        // SDP of their INVITE
 	first   *arrival      // of their INVITE
@@ -91,7 +91,7 @@ func (d *Dialog) Offer() []byte { return d.offer }
 
 // From is who called, as the far side's From says; for a call that we placed, ourselves.
 func (d *Dialog) From() Address {
-	if h := d.invite.From(); h != nil {
+	if h := d.firstRequest().From(); h != nil {
 		return addressOf(h.DisplayName, &h.Address)
 	}
 	return Address{}
@@ -99,14 +99,20 @@ func (d *Dialog) From() Address {
 
 // To is who was called, as To says; for whom a call is meant see Called.
 func (d *Dialog) To() Address {
-	if h := d.invite.To(); h != nil {
+	if h := d.firstRequest().To(); h != nil {
 		return addressOf(h.DisplayName, &h.Address)
 	}
 	return Address{}
 }
 
 // Called is the user part of the request URI: the number or id that was dialled.
-func (d *Dialog) Called() string { return addressOf("", &d.invite.Recipient).User }
+func (d *Dialog) Called() string { return addressOf("", &d.firstRequest().Recipient).User }
+
+func (d *Dialog) firstRequest() *sip.Request {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.invite
+}
 
 // Header is the first value of a header field of the INVITE that came in, or of the far side's 2xx when we called; ""
 // when there is none.

@@ -180,11 +180,11 @@ func (d *Dialog) call(inv Invitation) ([]byte, error) {
 		if err != nil {
 			return nil, d.failed(&Refused{Status: 503, Reason: phraseOf(503), Err: err})
 		}
-		res, err := d.follows(tx, req, h, inv)
+		res, err := d.follows(tx, req, inv)
 		switch {
 		case err != nil:
 			return nil, err
-		case attempt == 0 && d.ctx.Err() == nil && d.challenged(req, res):
+		case attempt < maxChallenges && d.ctx.Err() == nil && d.challenged(req, res):
 			d.mu.Lock()
 			d.localSeq++
 			d.mu.Unlock()
@@ -192,7 +192,7 @@ func (d *Dialog) call(inv Invitation) ([]byte, error) {
 		case res.StatusCode >= 300:
 			return nil, d.failed(refusal(res))
 		}
-		return d.answeredBy(tx, req, res, inv)
+		return d.answeredBy(req, res, inv)
 	}
 }
 
@@ -253,7 +253,7 @@ func (d *Dialog) inviteRequest(inv Invitation) (*sip.Request, hop, error) {
 
 // follows reads the responses to an INVITE until the final one: any number of provisional ones (D2), and beyond a
 // CANCEL (D1).
-func (d *Dialog) follows(tx *sip.ClientTx, req *sip.Request, h hop, inv Invitation) (*sip.Response, error) {
+func (d *Dialog) follows(tx *sip.ClientTx, req *sip.Request, inv Invitation) (*sip.Response, error) {
 	tx.OnRetransmission(func(res *sip.Response) { d.another2xx(req, res) })
 	over := d.ctx.Done()
 	provisional, cancelSent := false, false
@@ -282,7 +282,7 @@ func (d *Dialog) follows(tx *sip.ClientTx, req *sip.Request, h hop, inv Invitati
 		}
 		if over == nil && provisional && !cancelSent { // not before a provisional response (RFC 3261 section 9.1)
 			cancelSent = true
-			d.sendCancel(req, h)
+			d.sendCancel(req)
 		}
 	}
 }
@@ -317,7 +317,7 @@ func (d *Dialog) learn(res *sip.Response) {
 }
 
 // answeredBy makes the call out of a 2xx, or ends it when nobody wants it any more.
-func (d *Dialog) answeredBy(tx *sip.ClientTx, req *sip.Request, res *sip.Response, inv Invitation) ([]byte, error) {
+func (d *Dialog) answeredBy(req *sip.Request, res *sip.Response, inv Invitation) ([]byte, error) {
 	d.learn(res)
 	body, _ := sdpOf(res)
 	var answer []byte
@@ -335,7 +335,10 @@ func (d *Dialog) answeredBy(tx *sip.ClientTx, req *sip.Request, res *sip.Respons
 	d.mu.Unlock()
 	switch {
 	case over: // it crossed our CANCEL: the far side believes in a call
-		d.bye(0, "")
+		if how := d.how(); !how.Remote {
+			d.bye(0, "")
+		}
+		d.close()
 		return nil, d.how()
 	case late != nil:
 		d.leave(&Ended{Why: Rejected, Status: 488, Err: late}, 488, "Not Acceptable Here")
@@ -343,130 +346,4 @@ func (d *Dialog) answeredBy(tx *sip.ClientTx, req *sip.Request, res *sip.Respons
 	}
 	d.log.Info("call out answered", zap.Int("status", res.StatusCode))
 	return body, nil
-}
-
-// acknowledge sends the ACK for a 2xx, by the dialog's route and not the transaction's (RFC 3261 section 13.2.2.4).
-func (d *Dialog) acknowledge(ctx context.Context, req *sip.Request, sdp []byte) {
-	ack, h, err := d.compose(ctx, "ACK", req.CSeq().SeqNo)
-	if err == nil {
-		for _, name := range [...]string{"Authorization", "Proxy-Authorization"} { // RFC 3261 section 22.1
-			if v := header(req, name); v != "" {
-				ack.AppendHeader(sip.NewHeader(name, v))
-			}
-		}
-		if len(sdp) > 0 {
-			ack.AppendHeader(sip.NewHeader("Content-Type", mimeSDP))
-		}
-		ack.SetBody(sdp)
-		d.mu.Lock()
-		d.lastACK = ack
-		d.mu.Unlock()
-		if err = d.e.address(ack, h); err == nil {
-			err = d.e.transport.WriteMsg(ack)
-		}
-	}
-	if err != nil {
-		d.log.Info("ACK not sent", zap.Error(err))
-	}
-}
-
-// acknowledgeAgain repeats the ACK for a 2xx that was repeated: the first one was lost.
-func (d *Dialog) acknowledgeAgain(*sip.Response) {
-	d.mu.Lock()
-	ack := d.lastACK
-	d.mu.Unlock()
-	if ack == nil {
-		return
-	}
-	if err := d.e.transport.WriteMsg(ack.Clone()); err != nil {
-		d.log.Debug("ACK not repeated", zap.Error(err))
-	}
-}
-
-// another2xx serves a further 2xx to our INVITE: a repetition, or another branch of a fork, which we hang up (RFC 3261
-// section 13.2.2.4).
-func (d *Dialog) another2xx(req *sip.Request, res *sip.Response) {
-	tag := ""
-	if to := res.To(); to != nil {
-		tag, _ = to.Params.Get("tag")
-	}
-	d.mu.Lock()
-	same := tag == d.remote.tag
-	d.mu.Unlock()
-	if same {
-		d.acknowledgeAgain(res)
-		return
-	}
-	d.e.run(func() { d.e.dismiss(d, req, res, tag) })
-}
-
-// dismiss acknowledges and hangs up a second answer to a call that was answered already.
-func (e *Endpoint) dismiss(d *Dialog, req *sip.Request, res *sip.Response, tag string) {
-	other := e.newDialog(d.name.callID, d.name.tag, e.log)
-	defer other.cancel(&Ended{Why: HungUp})
-	other.caller, other.bound, other.boundFlow = true, d.bound, e.dialogs.flowOf(d)
-	d.mu.Lock()
-	other.local, other.remote, other.network, other.source = d.local, d.remote, d.network, d.source
-	other.localSeq, other.target = d.localSeq, d.target
-	d.mu.Unlock()
-	other.remote.tag = tag
-	other.learn(res)
-	other.acknowledge(e.base, req, nil)
-	other.bye(0, "")
-}
-
-// sendCancel asks the far side to stop ringing.
-func (d *Dialog) sendCancel(req *sip.Request, h hop) {
-	cancel := sip.NewRequest(sip.CANCEL, req.Recipient)
-	via := req.Via().Clone() // the same branch names the transaction to cancel (RFC 3261 section 9.1)
-	cancel.AppendHeader(via)
-	sip.CopyHeaders("Route", req, cancel)
-	for _, name := range [...]string{"From", "To", "Call-ID"} {
-		sip.CopyHeaders(name, req, cancel)
-	}
-	cancel.AppendHeader(&sip.CSeqHeader{SeqNo: req.CSeq().SeqNo, MethodName: sip.CANCEL})
-	hops := sip.MaxForwardsHeader(70)
-	cancel.AppendHeader(&hops)
-	if how := d.how(); how != nil && how.Status != 0 && !how.Remote {
-		r := reasonHeader(how.Status, how.Reason)
-		cancel.AppendHeader(sip.NewHeader(r.Name, r.Value))
-	}
-	cancel.SetBody(nil)
-	cancel.SetTransport(req.Transport())
-	cancel.SetDestination(req.Destination())
-	cancel.Laddr = req.Laddr
-	d.e.run(func() {
-		ctx, stop := context.WithTimeout(d.e.base, d.e.cfg.Timeouts.Bye)
-		defer stop()
-		tx, err := d.e.transactions.Request(ctx, cancel)
-		if err != nil {
-			d.log.Info("CANCEL not sent", zap.Error(err))
-			return
-		}
-		for {
-			select {
-			case <-tx.Responses():
-			case <-tx.Done():
-				return
-			case <-ctx.Done():
-				tx.Terminate()
-				return
-			}
-		}
-	})
-	_ = h
-}
-
-// strayResponse sees responses that belong to no transaction any more. A 2xx to an INVITE of ours is a repetition whose
-// ACK was lost.
-func (e *Endpoint) strayResponse(res *sip.Response) {
-	defer e.guard("stray response", nil)
-	from, cseq := res.From(), res.CSeq()
-	if !res.IsSuccess() || from == nil || cseq == nil || cseq.MethodName != sip.INVITE || res.CallID() == nil {
-		return
-	}
-	tag, _ := from.Params.Get("tag")
-	if d := e.dialogs.find(res.CallID().Value(), tag); d != nil && d.caller {
-		d.acknowledgeAgain(res)
-	}
 }

@@ -20,9 +20,10 @@ type keeper struct {
 }
 
 type kept struct {
-	aor  string
-	next time.Time
-	busy bool
+	aor      string
+	next     time.Time
+	busy     bool
+	answered bool // it has answered OPTIONS once
 }
 
 func newKeeper(e *Endpoint) *keeper { return &keeper{e: e, flows: map[flow]*kept{}} }
@@ -93,17 +94,34 @@ func (k *keeper) ask(f flow) {
 	ctx, cancel := context.WithTimeoutCause(k.e.base, 2*k.e.cfg.Timeouts.KeepAlive, errSilent)
 	defer cancel()
 	_, err := k.e.ask(ctx, k.e.options2device(uri, h), h)
-	if err == nil || k.e.base.Err() != nil {
+	if err == nil {
+		k.answered(f)
 		return
+	}
+	if k.e.base.Err() != nil || f.Transport == "udp" && !k.answers(f) {
+		return // a phone that never answers OPTIONS is taken at its word until its registration expires
 	}
 	k.e.log.Info("device does not answer", zap.String("aor", devs[0].AOR), zap.String("transport", f.Transport),
 		zap.Stringer("remote", f.Remote), zap.Error(err))
-	switch f.Transport {
-	case "ws":
-		k.e.door.Drop(f.Remote.String()) // its end is told to flowClosed
-	default:
+	if f.Transport == "ws" {
+		k.e.door.Drop(f.Remote.String())
 	}
 	k.e.flowClosed(f.Transport, f.Remote.String())
+}
+
+func (k *keeper) answered(f flow) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if have, ok := k.flows[f]; ok {
+		have.answered = true
+	}
+}
+
+func (k *keeper) answers(f flow) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	have, ok := k.flows[f]
+	return ok && have.answered
 }
 
 var errSilent = errors.New("no answer to OPTIONS")

@@ -1,9 +1,11 @@
 package sip
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"strconv"
@@ -82,11 +84,12 @@ func tcpOf(e *Endpoint) netip.AddrPort { return e.listenAddr("tcp", netip.MustPa
 
 // phone is a SIP peer made of a raw socket: it writes what the test says and reads what comes.
 type phone struct {
-	t     testing.TB
-	conn  *net.UDPConn
-	to    *net.UDPAddr
-	local string
-	dead  time.Duration
+	t         testing.TB
+	transport string // as Via writes it
+	to, local string
+	write     func([]byte) error
+	readRaw   func(within time.Duration) ([]byte, error)
+	hangup    func() // closes the socket
 }
 
 func newPhone(t testing.TB, e *Endpoint) *phone { return newPhoneAt(t, e, "127.0.0.1:0") }
@@ -102,12 +105,65 @@ func newPhoneAt(t testing.TB, e *Endpoint, at string) *phone {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	return &phone{t: t, conn: c, to: net.UDPAddrFromAddrPort(udpOf(e)), local: c.LocalAddr().String(), dead: patience}
+	to := net.UDPAddrFromAddrPort(udpOf(e))
+	buf := make([]byte, 65536)
+	return &phone{
+		t: t, transport: "UDP", to: to.String(), local: c.LocalAddr().String(),
+		write: func(b []byte) error { _, err := c.WriteToUDP(b, to); return err },
+		readRaw: func(within time.Duration) ([]byte, error) {
+			_ = c.SetReadDeadline(time.Now().Add(within))
+			n, _, err := c.ReadFromUDP(buf)
+			return buf[:n], err
+		},
+		hangup: func() { c.Close() },
+	}
+}
+
+// newTCPPhone is a phone on a TCP connection of its own.
+func newTCPPhone(t testing.TB, e *Endpoint) *phone {
+	t.Helper()
+	c, err := net.Dial("tcp4", tcpOf(e).String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	r := bufio.NewReader(c)
+	return &phone{
+		t: t, transport: "TCP", to: tcpOf(e).String(), local: c.LocalAddr().String(),
+		write: func(b []byte) error { _, err := c.Write(b); return err },
+		readRaw: func(within time.Duration) ([]byte, error) {
+			_ = c.SetReadDeadline(time.Now().Add(within))
+			return frame(r)
+		},
+		hangup: func() { c.Close() },
+	}
+}
+
+// frame reads one message of a stream; a keep-alive answer comes as it is.
+func frame(r *bufio.Reader) ([]byte, error) {
+	var b []byte
+	length := 0
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return nil, err
+		}
+		b = append(b, line...)
+		if v, ok := strings.CutPrefix(strings.ToLower(line), "content-length:"); ok {
+			length, _ = strconv.Atoi(strings.TrimSpace(v))
+		}
+		if line == "\r\n" {
+			break
+		}
+	}
+	body := make([]byte, length)
+	_, err := io.ReadFull(r, body)
+	return append(b, body...), err
 }
 
 func (p *phone) send(m string) {
 	p.t.Helper()
-	if _, err := p.conn.WriteToUDP([]byte(m), p.to); err != nil {
+	if err := p.write([]byte(m)); err != nil {
 		p.t.Fatal(err)
 	}
 }
@@ -170,7 +226,7 @@ func tagOf(v string) string {
 // read waits for the next message.
 func (p *phone) read() msg {
 	p.t.Helper()
-	m, ok := p.readWithin(p.dead)
+	m, ok := p.readWithin(patience)
 	if !ok {
 		p.t.Fatalf("%s: nothing came", p.local)
 	}
@@ -179,13 +235,11 @@ func (p *phone) read() msg {
 
 func (p *phone) readWithin(d time.Duration) (msg, bool) {
 	p.t.Helper()
-	buf := make([]byte, 65536)
-	_ = p.conn.SetReadDeadline(time.Now().Add(d))
-	n, _, err := p.conn.ReadFromUDP(buf)
+	b, err := p.readRaw(d)
 	if err != nil {
 		return msg{}, false
 	}
-	return parse(buf[:n]), true
+	return parse(b), true
 }
 
 // final reads until a final response to the method, skipping everything else.
@@ -202,7 +256,7 @@ func (p *phone) request(method string) msg {
 
 func (p *phone) until(want func(msg) bool) msg {
 	p.t.Helper()
-	end := time.Now().Add(p.dead)
+	end := time.Now().Add(patience)
 	var seen []string
 	for time.Now().Before(end) {
 		m, ok := p.readWithin(time.Until(end))
@@ -220,14 +274,12 @@ func (p *phone) until(want func(msg) bool) msg {
 
 // leg is a dialog seen from the phone.
 type leg struct {
-	p              *phone
-	callID         string
-	from, to       string // name-addr with tags, from the phone's side
-	target         string // request URI
-	cseq           int
-	branch         string
-	routes         []string
-	transportParam string
+	p        *phone
+	callID   string
+	from, to string // name-addr with tags, from the phone's side
+	target   string // request URI
+	cseq     int
+	branch   string
 }
 
 func (p *phone) newLeg(user string) *leg {
@@ -241,9 +293,9 @@ func (p *phone) newLeg(user string) *leg {
 func (l *leg) text(method, branch string, cseq int, body string, extra ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s SIP/2.0\r\n", method, l.target)
-	fmt.Fprintf(&b, "Via: SIP/2.0/UDP %s;branch=%s;rport\r\n", l.p.local, branch)
+	fmt.Fprintf(&b, "Via: SIP/2.0/%s %s;branch=%s;rport\r\n", l.p.transport, l.p.local, branch)
 	fmt.Fprintf(&b, "From: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d %s\r\nMax-Forwards: 70\r\n", l.from, l.to, l.callID, cseq, method)
-	contact := fmt.Sprintf("Contact: <sip:phone@%s>", l.p.local)
+	contact := fmt.Sprintf("Contact: <%s>", l.p.contact())
 	for _, x := range extra {
 		if strings.HasPrefix(x, "Contact:") {
 			contact = ""
@@ -260,6 +312,17 @@ func (l *leg) text(method, branch string, cseq int, body string, extra ...string
 	}
 	fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(body), body)
 	return b.String()
+}
+
+// contact is the URI the phone is reached by.
+func (p *phone) contact() string {
+	switch p.transport {
+	case "WS":
+		return "sip:abcdefgh@xyz.invalid;transport=ws"
+	case "TCP":
+		return "sip:phone@" + p.local + ";transport=tcp"
+	}
+	return "sip:phone@" + p.local
 }
 
 func newBranch() string { return "z9hG4bK" + newTag()[:12] }
@@ -314,10 +377,10 @@ func (l *leg) do(method, body string, extra ...string) msg {
 // reply answers a request of the endpoint.
 func (p *phone) reply(req msg, status int, tag, body string, extra ...string) {
 	p.t.Helper()
-	p.send(replyText(p.local, req, status, tag, body, extra...))
+	p.send(replyText(p.contact(), req, status, tag, body, extra...))
 }
 
-func replyText(local string, req msg, status int, tag, body string, extra ...string) string {
+func replyText(uri string, req msg, status int, tag, body string, extra ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "SIP/2.0 %d %s\r\n", status, phraseOf(status))
 	for _, v := range req.all("Via") {
@@ -334,7 +397,7 @@ func replyText(local string, req msg, status int, tag, body string, extra ...str
 		fmt.Fprintf(&b, "%s\r\n", x)
 	}
 	if contact {
-		fmt.Fprintf(&b, "Contact: <sip:phone@%s>\r\n", local)
+		fmt.Fprintf(&b, "Contact: <%s>\r\n", uri)
 	}
 	if body != "" {
 		b.WriteString("Content-Type: application/sdp\r\n")

@@ -113,7 +113,7 @@ func (d *Dialog) exchange(ctx context.Context, sdp []byte, late func([]byte) ([]
 			d.fatal(err)
 			return nil, err
 		}
-		if attempt == 0 && d.challenged(req, res) {
+		if attempt < maxChallenges && d.challenged(req, res) {
 			continue
 		}
 		if res.StatusCode >= 300 {

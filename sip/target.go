@@ -94,7 +94,7 @@ func (d *Dialog) ask(ctx context.Context, method string, body []byte, kind strin
 		}
 		d.dress(req, h, body, kind, headers)
 		res, err := d.e.ask(ctx, req, h)
-		if err == nil && attempt == 0 && d.challenged(req, res) {
+		if err == nil && attempt < maxChallenges && d.challenged(req, res) {
 			continue
 		}
 		if err == nil && res.StatusCode >= 300 {

@@ -105,7 +105,7 @@ func TestAPhoneRegistersWithItsPasswordAndIsCalled(t *testing.T) {
 	e := open(t, nil)
 	p := newPhone(t, e)
 	l := p.newLeg("1001")
-	l.target = "sip:" + p.to.String()
+	l.target = "sip:" + p.to
 	contact := `Contact: "Desk" <sip:anna@` + p.local + `;ob>;+sip.instance="<urn:uuid:1>";reg-id=1;expires=120`
 	m := l.do("REGISTER", "", contact)
 	if m.status() != 401 || len(m.all("WWW-Authenticate")) != 2 || !strings.Contains(m.get("WWW-Authenticate"), "SHA-256") {
