@@ -194,7 +194,7 @@ func (s *Session) receive(packet []byte, at time.Time) {
 			s.network.gauges.forged.Inc()
 			return
 		}
-		s.report(plain, at)
+		s.ReceiveControl(plain, at)
 		return
 	}
 	plain, err := c.in.DecryptRTP(c.plain[:0], packet, &c.header)
@@ -224,8 +224,24 @@ func (s *Session) write(packet []byte) error {
 	return s.network.socket.send(sealed, *to)
 }
 
-// report takes RTCP.
-func (s *Session) report(_ []byte, _ time.Time) {}
+// writeControl sends one RTCP datagram.
+func (s *Session) writeControl(packet []byte) error {
+	to := s.target.Load()
+	if to == nil || len(packet) == 0 {
+		return errNotConnected
+	}
+	c := &s.cipher
+	c.sending.Lock()
+	defer c.sending.Unlock()
+	if c.out == nil {
+		return errNotConnected
+	}
+	sealed, err := c.out.EncryptRTCP(c.sealed[:0], packet, nil)
+	if err != nil {
+		return err
+	}
+	return s.network.socket.send(sealed, *to)
+}
 
 // dtlsPath is the ICE connection as DTLS sees it. Sound that comes this way, because its route is not known yet, goes
 // where it belongs.

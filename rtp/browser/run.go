@@ -3,11 +3,14 @@ package browser
 import (
 	"crypto/rand"
 	"errors"
+	mathrand "math/rand/v2"
 	"net/netip"
 	"time"
 
 	"github.com/pion/ice/v4"
 	"go.uber.org/zap"
+
+	"github.com/cordboard/cordboard/rtp"
 )
 
 // What a lost path is called, in words that an agent can read.
@@ -21,9 +24,10 @@ var (
 
 // run is the session's owner: it alone acts on what the libraries have reported.
 func (s *Session) run() {
-	o := owner{Session: s, due: stopped(), restart: stopped()}
+	o := owner{Session: s, due: stopped(), restart: stopped(), control: time.NewTimer(controlPause())}
 	defer o.due.Stop()
 	defer o.restart.Stop()
+	defer o.control.Stop()
 	for {
 		select {
 		case <-s.ctx.Done():
@@ -38,8 +42,17 @@ func (s *Session) run() {
 			}
 		case <-o.restart.C:
 			s.end(ErrLost)
+		case <-o.control.C:
+			_ = s.writeControl(s.Report(time.Now())) // the next one will do
+			o.control.Reset(controlPause())
 		}
 	}
+}
+
+// controlPause is drawn anew for every report, so that the reports of many sessions do not come at once (RFC 3550
+// section 6.3.1).
+func controlPause() time.Duration {
+	return rtp.ControlInterval/2 + mathrand.N(rtp.ControlInterval)
 }
 
 // owner is what run remembers.
@@ -50,6 +63,7 @@ type owner struct {
 	up      bool        // Connected is closed
 	due     *time.Timer // until the path must be there
 	restart *time.Timer // until a failed path must have been negotiated again
+	control *time.Timer // until the next RTCP report
 }
 
 func stopped() *time.Timer {
