@@ -30,14 +30,20 @@ func (d *Dialog) Answer(ctx context.Context, sdp []byte) (ackBody []byte, err er
 	}
 	select {
 	case <-d.acked:
+	case <-d.ctx.Done():
+	case <-ctx.Done():
+	}
+	select {
+	case <-d.acked: // also when it ended a moment later: there was a call
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		return slices.Clone(d.ackBody), nil
-	case <-d.ctx.Done():
-		return nil, d.how()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	default:
 	}
+	if d.ctx.Err() != nil {
+		return nil, d.how()
+	}
+	return nil, context.Cause(ctx)
 }
 
 // accept sends the 200, and sees to it that it is heard.

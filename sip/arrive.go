@@ -11,6 +11,10 @@ import (
 // INVITE was first, whether a CSeq went backwards, that a dialog was acknowledged. It must be quick and never block.
 func (e *Endpoint) arrived(msg sip.Message) {
 	defer e.guard("arrival", nil)
+	if res, ok := msg.(*sip.Response); ok {
+		e.responseArrived(res)
+		return
+	}
 	req, ok := msg.(*sip.Request)
 	if !ok {
 		return
@@ -42,5 +46,23 @@ func stampReceived(req *sip.Request) {
 	host, _, err := net.SplitHostPort(req.Source())
 	if err == nil && trimBrackets(via.Host) != host {
 		via.Params.Add("received", host)
+	}
+}
+
+// responseArrived keeps the order of the provisional responses to a call that we placed, and their place before the final
+// one: early media and a 180 before the 200 would else be lost in the race.
+func (e *Endpoint) responseArrived(res *sip.Response) {
+	from, cseq := res.From(), res.CSeq()
+	if !res.IsProvisional() || res.StatusCode == 100 || from == nil || cseq == nil || cseq.MethodName != sip.INVITE || res.CallID() == nil {
+		return
+	}
+	tag, _ := from.Params.Get("tag")
+	d := e.dialogs.find(res.CallID().Value(), tag)
+	if d == nil || !d.caller {
+		return
+	}
+	select {
+	case d.provisional <- res:
+	default: // nobody keeps up with so many; the next one says the same
 	}
 }

@@ -29,14 +29,15 @@ type Dialog struct {
 	gone   chan struct{} // closed when the last word was said
 	acked  chan struct{} // closed when our 2xx to their INVITE was confirmed
 
-	invite  *sip.Request  // theirs, fixed; or the last of ours, and then guarded by mu: a challenge makes us send another
-	tx      *sip.ServerTx // of their INVITE
-	offer   []byte        // SDP of their INVITE
-	first   *arrival      // of their INVITE
-	asks    chan *Request // what the far side asks for
-	deal    chan struct{} // capacity 1: held by whoever negotiates the session
-	calling chan struct{} // of a call that we placed: closed when its INVITE is over
-	ended   sync.Once
+	invite      *sip.Request       // theirs, fixed; or the last of ours, and then guarded by mu: a challenge makes us send another
+	tx          *sip.ServerTx      // of their INVITE
+	offer       []byte             // SDP of their INVITE
+	first       *arrival           // of their INVITE
+	asks        chan *Request      // what the far side asks for
+	deal        chan struct{}      // capacity 1: held by whoever negotiates the session
+	calling     chan struct{}      // of a call that we placed: closed when its INVITE is over
+	provisional chan *sip.Response // of a call that we placed, in the order of arrival
+	ended       sync.Once
 
 	mu         sync.Mutex
 	phase      phase                    // guarded by mu
@@ -149,7 +150,7 @@ func (e *Endpoint) newDialog(callID, tag string, log *zap.Logger) *Dialog {
 	d := &Dialog{
 		e: e, name: dialogName{callID, tag},
 		gone: make(chan struct{}), acked: make(chan struct{}),
-		asks: make(chan *Request, maxAsks), deal: make(chan struct{}, 1),
+		asks: make(chan *Request, maxAsks), provisional: make(chan *sip.Response, maxAsks), deal: make(chan struct{}, 1),
 		acks: map[uint32]*awaitedACK{}, tickets: map[*sip.Request]*ticket{},
 	}
 	d.log = log.With(zap.String("dialog", d.ID()), zap.String("call-id", callID))

@@ -46,7 +46,7 @@ func (t *dialogs) add(d *Dialog) {
 	bind(t.byUnit, d.unit, d, d.unit.instance != "")
 }
 
-// live are the dialogs that are not over.
+// live are the dialogs whose last word has not been said.
 func (t *dialogs) live() []*Dialog {
 	t.mu.RLock()
 	defer t.mu.RUnlock()

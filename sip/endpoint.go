@@ -94,6 +94,7 @@ func Open(cfg Config, calls Calls) (*Endpoint, error) {
 	})
 	e.door.OnClose(func(remote string) { e.flowClosed("ws", remote) })
 	e.serveListeners()
+	e.awaitSockets()
 	e.run(e.keeper.run)
 	e.run(e.sweep)
 	return e, nil

@@ -260,14 +260,17 @@ func (d *Dialog) follows(tx *sip.ClientTx, req *sip.Request, inv Invitation) (*s
 	var giveUp <-chan time.Time
 	for {
 		select {
-		case res := <-tx.Responses():
-			if !res.IsProvisional() {
-				return res, nil
-			}
+		case res := <-d.provisional:
 			provisional = true
 			if over != nil {
 				d.progressed(res, inv)
 			}
+		case res := <-tx.Responses():
+			if !res.IsProvisional() {
+				d.progressedBefore(inv)
+				return res, nil
+			}
+			provisional = true
 		case <-tx.Done():
 			return nil, d.failed(unanswered(tx.Err()))
 		case <-over:
@@ -283,6 +286,18 @@ func (d *Dialog) follows(tx *sip.ClientTx, req *sip.Request, inv Invitation) (*s
 		if over == nil && provisional && !cancelSent { // not before a provisional response (RFC 3261 section 9.1)
 			cancelSent = true
 			d.sendCancel(req)
+		}
+	}
+}
+
+// progressedBefore takes the provisional responses that arrived before the final one.
+func (d *Dialog) progressedBefore(inv Invitation) {
+	for d.ctx.Err() == nil {
+		select {
+		case res := <-d.provisional:
+			d.progressed(res, inv)
+		default:
+			return
 		}
 	}
 }

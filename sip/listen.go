@@ -82,6 +82,23 @@ func (e *Endpoint) serveListeners() {
 	e.run(func() { e.listenerEnded("ws", netip.AddrPort{}, e.transport.ServeWS(e.door.Listener())) })
 }
 
+// awaitSockets returns when the library has our UDP sockets in its pool. Before that it would send a request from a
+// socket of its own making, and the answer would miss us.
+func (e *Endpoint) awaitSockets() {
+	for _, l := range e.listeners {
+		if l.packet == nil {
+			continue
+		}
+		for e.base.Err() == nil {
+			if c := e.transport.Pool("udp").Get(l.packet.LocalAddr().String()); c != nil {
+				_, _ = c.TryClose()
+				break
+			}
+			time.Sleep(100 * time.Microsecond)
+		}
+	}
+}
+
 func (e *Endpoint) listenerEnded(network string, addr netip.AddrPort, err error) {
 	if e.base.Err() != nil {
 		return

@@ -87,6 +87,11 @@ func (d *Dialog) reinvite(ctx context.Context, sdp []byte, late func([]byte) ([]
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	case <-d.ctx.Done():
+	}
+	select {
+	case o := <-done:
+		return o.body, o.err
+	default:
 		return nil, d.how()
 	}
 }

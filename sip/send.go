@@ -52,6 +52,9 @@ func (e *Endpoint) alive(f flow) bool {
 
 // address sets the transport, the destination and our Via of a request that is ready otherwise.
 func (e *Endpoint) address(req *sip.Request, h hop) error {
+	if e.base.Err() != nil {
+		return context.Cause(e.base) // the sockets are being closed, and the library would open another one
+	}
 	if h.only && !e.alive(flow{Transport: h.network, Remote: h.remote}) {
 		return errFlowGone
 	}
