@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -62,7 +63,7 @@ type Parts struct {
 // Bridge makes legs.
 type Bridge struct {
 	Parts
-	endpoint *sip.Endpoint // set by Use, before the first call
+	endpoint atomic.Pointer[sip.Endpoint] // set by Use; the first call may come in before
 	legs     prometheus.Gauge
 	work     sync.WaitGroup // every leg's goroutine
 }
@@ -75,7 +76,7 @@ func New(p Parts) *Bridge {
 }
 
 // Use names the endpoint by which the bridge dials.
-func (b *Bridge) Use(e *sip.Endpoint) { b.endpoint = e }
+func (b *Bridge) Use(e *sip.Endpoint) { b.endpoint.Store(e) }
 
 // Close waits until every leg has given back what it had. The calls have been ended before.
 func (b *Bridge) Close() { b.work.Wait() }

@@ -27,7 +27,11 @@ type Invitation struct {
 
 // Dial rings and returns the leg that answered. ctx bounds the dialling; the error is a *call.Ended.
 func (b *Bridge) Dial(ctx context.Context, i Invitation) (call.Leg, error) {
-	targets := b.targets(i)
+	endpoint := b.endpoint.Load()
+	if endpoint == nil {
+		return nil, &call.Ended{Ending: call.Ending{By: call.ByUs, Reason: call.Overloaded}}
+	}
+	targets := targetsOf(endpoint, i)
 	if len(targets) == 0 {
 		return nil, &call.Ended{Ending: call.Ending{By: far(i), Reason: call.Unreachable}}
 	}
@@ -38,7 +42,7 @@ func (b *Bridge) Dial(ctx context.Context, i Invitation) (call.Leg, error) {
 	defer stop(errTaken)
 	for _, t := range targets {
 		b.work.Go(func() {
-			l, err := b.ring(ringing, i, t, rings)
+			l, err := b.ring(ringing, endpoint, i, t, rings)
 			legs <- outcome{l, err}
 		})
 	}
@@ -114,19 +118,19 @@ func far(i Invitation) call.By {
 	return call.ByCustomer
 }
 
-func (b *Bridge) targets(i Invitation) []sip.Target {
+func targetsOf(e *sip.Endpoint, i Invitation) []sip.Target {
 	if i.Agent == "" {
 		return []sip.Target{sip.ToTrunk{Trunk: i.Trunk, Number: string(i.Number)}}
 	}
 	var targets []sip.Target
-	for _, d := range b.endpoint.Devices(i.Agent) {
+	for _, d := range e.Devices(i.Agent) {
 		targets = append(targets, sip.ToDevice{Device: d})
 	}
 	return targets
 }
 
 // ring invites one device, or the trunk, and returns its leg once answered.
-func (b *Bridge) ring(ctx context.Context, i Invitation, to sip.Target, rings func()) (*leg, error) {
+func (b *Bridge) ring(ctx context.Context, endpoint *sip.Endpoint, i Invitation, to sip.Target, rings func()) (*leg, error) {
 	l := b.newLeg(i.Call, nil, call.Party{Number: i.Number, Agent: i.Agent})
 	answered := false
 	defer func() {
@@ -146,7 +150,7 @@ func (b *Bridge) ring(ctx context.Context, i Invitation, to sip.Target, rings fu
 	}
 	start := time.Now()
 	quiet := func() bool { return false }
-	d, sdp, err := b.endpoint.Invite(ctx, sip.Invitation{
+	d, sdp, err := endpoint.Invite(ctx, sip.Invitation{
 		To: to, From: sip.Address{Display: i.From.Name, User: string(shown(i))}, Privacy: shown(i) == "", Offer: offer, Headers: headers(i),
 		Early: func(d *sip.Dialog) { quiet = context.AfterFunc(ctx, func() { hushed(ctx, d) }) },
 		Progress: func(status int, _ []byte) {

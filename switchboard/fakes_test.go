@@ -149,7 +149,8 @@ func (h *house) works(ids ...string) {
 
 func (h *house) close() { h.queue.Close(); h.desk.Close() }
 
-func (h *house) Music(string) call.Source { return named("music") }
+func (h *house) Arrival(string) call.Source { return named("welcome") }
+func (h *house) Music(string) call.Source   { return named("music") }
 
 func (h *house) Advise(ctx context.Context, _ string, _ routing.Inquiry) (routing.Advice, error) {
 	select {

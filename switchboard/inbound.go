@@ -74,7 +74,7 @@ func (c *story) refuse(d routing.Refuse) {
 func (c *story) queue(d routing.ToQueue) {
 	customer := c.teller
 	settings, _ := c.Queues.Settings(d.Queue)
-	customer.Audio().Hear(c.Sounds.Music(d.Queue))
+	customer.Audio().Hear(c.Sounds.Arrival(d.Queue))
 	if err := customer.Answer(customer.Context()); err != nil {
 		return
 	}

@@ -181,7 +181,7 @@ func TestACallerWhoGivesUpInTheQueueIsAbandonedAfterHisWait(t *testing.T) {
 		defer h.close()
 		customer := inbound(mainNumber)(h)
 		time.Sleep(30 * time.Second)
-		if customer.hearing() != "music" || customer.answered != 1 {
+		if customer.hearing() != "welcome" || customer.answered != 1 {
 			t.Errorf("waiting: hears %s, answered %d times", customer.hearing(), customer.answered)
 		}
 		customer.leaves(call.ByCustomer, call.Hungup)

@@ -71,6 +71,9 @@ type Witness interface{ Saw(call.Event) }
 
 // Sounds are what callers hear besides people.
 type Sounds interface {
+	// Arrival is heard on entering a queue: its welcome, if it has one, then its music.
+	Arrival(queue string) call.Source
+	// Music is heard on hold; queue may be "".
 	Music(queue string) call.Source
 }
 

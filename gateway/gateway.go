@@ -1,0 +1,138 @@
+// Package gateway puts the house together: it builds every part from the configuration, starts them from the ground up, and
+// takes them down in the opposite order.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.uber.org/zap"
+
+	"github.com/cordboard/cordboard/call"
+	"github.com/cordboard/cordboard/configs"
+)
+
+// CloseTimeout is how long Close may take before what is left is left: BYEs, the last rows to Salesforce, the database.
+const CloseTimeout = 20 * time.Second
+
+// Gateway is one running gateway.
+type Gateway struct {
+	cfg     *configs.Config
+	log     *zap.Logger
+	metrics *prometheus.Registry
+	parts
+
+	closers []closer // what has been opened, in that order
+	stop    context.CancelFunc
+	life    context.Context // ends when Close begins; of everything that runs beside the calls
+	work    sync.WaitGroup  // what runs under life
+
+	dying sync.Once
+	done  chan struct{}
+	err   error // written before done is closed
+}
+
+// closer gives back one thing that was opened.
+type closer struct {
+	what  string
+	close func(context.Context) error
+}
+
+// Start builds a gateway and opens its doors. What cannot be opened is the error, and nothing stays open then.
+func Start(ctx context.Context, cfg *configs.Config, log *zap.Logger) (*Gateway, error) {
+	g := &Gateway{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), done: make(chan struct{})}
+	g.life, g.stop = context.WithCancel(context.WithoutCancel(ctx))
+	g.opened("goroutines", func(context.Context) error { g.stop(); g.work.Wait(); return nil })
+	g.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, open := range []func(context.Context) error{
+		g.openStore, g.openHTTP, g.openCRM, g.openPeople, g.openSound, g.openCalls, g.openSignalling, g.openDoors,
+	} {
+		if err := open(ctx); err != nil {
+			closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), CloseTimeout)
+			defer cancel()
+			return nil, errors.Join(err, g.Close(closing))
+		}
+	}
+	return g, nil
+}
+
+// Done is closed when a part died without which there are no calls; Err then says which. Close the gateway then.
+func (g *Gateway) Done() <-chan struct{} { return g.done }
+
+// Err is nil until Done is closed.
+func (g *Gateway) Err() error {
+	select {
+	case <-g.done:
+		return g.err
+	default:
+		return nil
+	}
+}
+
+// die notes that a part died.
+func (g *Gateway) die(what string, err error) {
+	g.dying.Do(func() {
+		g.err = fmt.Errorf("%s: %w", what, err)
+		g.log.Error("a part died", zap.String("part", what), zap.Error(err))
+		close(g.done)
+	})
+}
+
+// Drain refuses new calls and waits until those that are up have ended, or ctx is over.
+func (g *Gateway) Drain(ctx context.Context) error {
+	const retryAfter = 30 * time.Second // a carrier that tries again so soon finds the next node, or us again
+	g.draining.Store(true)
+	g.log.Info("draining", zap.Int("calls", len(g.board.Active())))
+	g.endpoint.Drain(retryAfter)
+	return g.board.Wait(ctx)
+}
+
+// Close ends what calls are left and gives everything back, in the opposite order of opening.
+func (g *Gateway) Close(ctx context.Context) error {
+	var errs []error
+	g.draining.Store(true)
+	if g.endpoint != nil {
+		g.endpoint.Drain(0)
+	}
+	if g.board != nil {
+		stopping, cancel := context.WithTimeout(ctx, CloseTimeout/4)
+		errs = append(errs, g.board.Stop(stopping, call.Stopped))
+		cancel()
+	}
+	for i := len(g.closers) - 1; i >= 0; i-- {
+		if err := g.closers[i].close(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", g.closers[i].what, err))
+		}
+	}
+	g.closers = nil
+	return errors.Join(errs...)
+}
+
+// opened notes how to give something back.
+func (g *Gateway) opened(what string, close func(context.Context) error) {
+	g.closers = append(g.closers, closer{what, close})
+}
+
+// background runs f until the gateway closes.
+func (g *Gateway) background(f func(ctx context.Context)) {
+	g.work.Go(func() { f(g.life) })
+}
+
+// dataDir is where the database is; a temporary one is removed with the gateway.
+func (g *Gateway) dataDir() (string, error) {
+	if !g.cfg.Node.Temporary() {
+		return g.cfg.Node.DataDir, nil
+	}
+	dir, err := os.MkdirTemp("", "cordboard-")
+	if err != nil {
+		return "", err
+	}
+	g.opened("temporary folder", func(context.Context) error { return os.RemoveAll(dir) })
+	return dir, nil
+}

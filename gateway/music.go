@@ -1,0 +1,80 @@
+package gateway
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/cordboard/cordboard/call"
+	"github.com/cordboard/cordboard/rtp"
+	"github.com/cordboard/cordboard/rtp/sound"
+)
+
+// music is what callers hear besides people, by queue; "" is the house's own.
+type music struct {
+	player  *sound.Player
+	playing map[string]rtp.Source
+	welcome map[string]*sound.Sound
+}
+
+// openMusic reads every sound the configuration names, so that a missing file is found at the start and not by a caller.
+func (g *Gateway) openMusic(m *rtp.Metronome, coders rtp.Coders) (*music, error) {
+	all := &music{player: sound.NewPlayer(coders, m, g.log), playing: make(map[string]rtp.Source), welcome: make(map[string]*sound.Sound)}
+	own, err := g.loadSound(all.player, "sounds.music", g.cfg.Sounds.Music, sound.Music)
+	if err != nil {
+		return nil, err
+	}
+	all.playing[""] = own.Shared()
+	for i, q := range g.cfg.Queues {
+		if q.Music != "" {
+			s, err := g.loadSound(all.player, fmt.Sprintf("queues[%d].music", i), q.Music, sound.Music)
+			if err != nil {
+				return nil, err
+			}
+			all.playing[q.Name] = s.Shared()
+		}
+		if q.Welcome != "" {
+			s, err := g.loadSound(all.player, fmt.Sprintf("queues[%d].welcome", i), q.Welcome, sound.Welcome)
+			if err != nil {
+				return nil, err
+			}
+			all.welcome[q.Name] = s
+		}
+	}
+	return all, nil
+}
+
+// loadSound reads one file, or gives the built-in sound where none or "default" is named.
+func (g *Gateway) loadSound(p *sound.Player, key, file string, builtin sound.Builtin) (*sound.Sound, error) {
+	var s *sound.Sound
+	var err error
+	if file == "" || file == "default" {
+		s, err = p.Builtin(builtin)
+	} else {
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(g.cfg.Sounds.Dir, file)
+		}
+		s, err = p.Load(file)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	return s, nil
+}
+
+// Music is what a caller of that queue hears while he waits or is on hold.
+func (s *sounds) Music(queue string) call.Source { return s.music.of(queue) }
+
+// Arrival is what a caller hears when he enters the queue: its welcome, if it has one, then its music.
+func (s *sounds) Arrival(queue string) call.Source {
+	if w := s.music.welcome[queue]; w != nil {
+		return w.PlayThen(s.music.of(queue))
+	}
+	return s.music.of(queue)
+}
+
+func (m *music) of(queue string) rtp.Source {
+	if s, ok := m.playing[queue]; ok {
+		return s
+	}
+	return m.playing[""]
+}

@@ -1,0 +1,60 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/cordboard/cordboard/call"
+	"github.com/cordboard/cordboard/crm"
+	"github.com/cordboard/cordboard/store"
+)
+
+// openStore opens the database, and ends in it the calls that a former process left open when it died.
+func (g *Gateway) openStore(ctx context.Context) error {
+	dir, err := g.dataDir()
+	if err != nil {
+		return err
+	}
+	g.store, err = store.Open(ctx, filepath.Join(dir, "cordboard.db"), g.log)
+	if err != nil {
+		return err
+	}
+	g.opened("store", func(context.Context) error { return g.store.Close() })
+	left, err := g.store.Unfinished(ctx)
+	if err != nil {
+		return fmt.Errorf("calls left open: %w", err)
+	}
+	l := g.ledger()
+	for _, r := range left {
+		l.Close(abandoned(r, time.Now()))
+	}
+	if len(left) > 0 {
+		g.log.Warn("closed the calls that the last process left open", zap.Int("calls", len(left)))
+	}
+	return nil
+}
+
+// abandoned is how a call ended whose gateway died: nobody knows exactly when, so no later than now.
+func abandoned(r call.Record, now time.Time) call.Record {
+	r.Ending = call.Ending{By: call.ByUs, Reason: call.Stopped}
+	r.Over = now
+	if n := len(r.Segments); n > 0 && r.Segments[n-1].To.IsZero() {
+		r.Segments[n-1].To = now
+	}
+	return r
+}
+
+// ledger is where the stories write.
+func (g *Gateway) ledger() ledger {
+	task := g.cfg.Salesforce.Task
+	when := crm.When(task.When)
+	if !g.cfg.Salesforce.On() {
+		when = crm.Never // nobody would ever fetch the rows
+	}
+	return ledger{store: g.store.Ledger(), tasks: crm.Settings{When: when, Subject: task.Subject, Status: task.Status,
+		DetailsURL: g.cfg.HTTP.PublicURL + "/phone/#/calls/{id}", Zone: time.Local}}
+}

@@ -1,0 +1,123 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"runtime"
+
+	"github.com/cordboard/cordboard/bridge"
+	"github.com/cordboard/cordboard/configs"
+	"github.com/cordboard/cordboard/rtp"
+	"github.com/cordboard/cordboard/rtp/browser"
+	"github.com/cordboard/cordboard/rtp/codec"
+	"github.com/cordboard/cordboard/rtp/udp"
+)
+
+// sounds makes the media of legs; it is the bridge's Sound and the switchboard's Sounds.
+type sounds struct {
+	gateway   *Gateway
+	metronome *rtp.Metronome
+	metrics   *rtp.Metrics
+	coders    rtp.Coders
+	ports     *udp.Ports
+	browsers  *browser.Network
+	music     *music
+}
+
+// openSound opens the media port of the browsers and the range of the trunks, and reads the music.
+func (g *Gateway) openSound(context.Context) error {
+	o := g.cfg.Codecs.Opus
+	coders, err := codec.New(codec.Options{Complexity: o.Complexity, Bitrate: o.Bitrate, FEC: o.FEC})
+	if err != nil {
+		return fmt.Errorf("codecs.opus: %w", err)
+	}
+	s := &sounds{gateway: g, metronome: rtp.NewMetronome(runtime.GOMAXPROCS(0)), coders: coders}
+	g.opened("metronome", func(context.Context) error { s.metronome.Close(); return nil })
+	if s.metrics, err = rtp.NewMetrics(g.metrics); err != nil {
+		return err
+	}
+	if s.ports, err = g.openPorts(); err != nil {
+		return err
+	}
+	g.opened("RTP ports", func(context.Context) error { return s.ports.Close() })
+	advertise, err := addresses("webrtc.advertise", g.cfg.WebRTC.Advertise...)
+	if err != nil {
+		return err
+	}
+	s.browsers, err = browser.Listen(browser.Config{Listen: g.cfg.WebRTC.Listen, Advertise: advertise, Metronome: s.metronome,
+		Coders: s.coders, Metrics: s.metrics, Registry: g.metrics, Log: g.log})
+	if err != nil {
+		return fmt.Errorf("webrtc.listen: %w", err)
+	}
+	g.opened("WebRTC port", func(context.Context) error { return s.browsers.Close() })
+	if s.music, err = g.openMusic(s.metronome, s.coders); err != nil {
+		return err
+	}
+	g.sound = s
+	return nil
+}
+
+func (g *Gateway) openPorts() (*udp.Ports, error) {
+	bind, err := addresses("rtp.address", g.cfg.RTP.Address)
+	if err != nil {
+		return nil, err
+	}
+	c := udp.PortsConfig{Bind: bind[0], Low: uint16(g.cfg.RTP.Ports.From), High: uint16(g.cfg.RTP.Ports.To), Rest: g.cfg.RTP.Rest, Registry: g.metrics}
+	if g.cfg.RTP.Advertise != "" {
+		shown, err := addresses("rtp.advertise", g.cfg.RTP.Advertise)
+		if err != nil {
+			return nil, err
+		}
+		c.Advertise = shown[0]
+	}
+	return udp.NewPorts(c)
+}
+
+func addresses(key string, texts ...string) ([]netip.Addr, error) {
+	var all []netip.Addr
+	for _, t := range texts {
+		a, err := netip.ParseAddr(t)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", key, err)
+		}
+		all = append(all, a)
+	}
+	return all, nil
+}
+
+// Plain is RTP over UDP.
+func (s *sounds) Plain(name, kind string, codecs []rtp.Codec) (rtp.Session, error) {
+	silence := s.gateway.cfg.RTP.MediaTimeout
+	if silence == 0 {
+		silence = -1 // never
+	}
+	return udp.Open(udp.Config{Name: name, Leg: kind, Ports: s.ports, Metronome: s.metronome, Coders: s.coders, Metrics: s.metrics,
+		Log: s.gateway.log, Codecs: codecs, Silence: silence})
+}
+
+// Browser is WebRTC.
+func (s *sounds) Browser(name string, codecs []rtp.Codec) (rtp.Session, error) {
+	return s.browsers.Session(browser.Policy{Name: name, Codecs: codecs})
+}
+
+// policyOf says which codecs each kind of party may speak.
+func policyOf(c *configs.Config) bridge.Policy {
+	p := bridge.Policy{Trunk: make(map[string][]rtp.Codec), Phone: codecsOf(c.Codecs.Trunk), Browser: codecsOf(c.WebRTC.Codecs)}
+	for _, t := range c.Trunks {
+		p.Trunk[t.Name] = p.Phone
+		if len(t.Codecs) > 0 {
+			p.Trunk[t.Name] = codecsOf(t.Codecs)
+		}
+	}
+	return p
+}
+
+func codecsOf(names []configs.CodecName) []rtp.Codec {
+	known := map[configs.CodecName]rtp.Codec{configs.PCMA: rtp.PCMA, configs.PCMU: rtp.PCMU, configs.G722: rtp.G722, configs.Opus: rtp.Opus}
+	var all []rtp.Codec
+	for _, n := range names {
+		all = append(all, known[n])
+	}
+	return all
+}
