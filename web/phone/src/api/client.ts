@@ -1,4 +1,4 @@
-import type { Availability, CallRecord, Login, Me, SipCredentials } from './types';
+import type { Availability, CallRecord, Calls, Login, Me, SipCredentials } from './types';
 
 /** The gateway answered, and the answer is no. */
 export class Refused extends Error {
@@ -52,8 +52,8 @@ export class Api {
   }
 
   async calls(limit: number): Promise<CallRecord[]> {
-    const body = await this.json<{ calls?: CallRecord[] | null }>('GET', `/me/calls?limit=${limit}`);
-    return body.calls ?? [];
+    const { calls } = await this.json<Calls>('GET', `/me/calls?limit=${limit}`);
+    return calls;
   }
 
   /** Opens the stream of the agent's events. The caller reads and aborts it. */

@@ -64,7 +64,7 @@ function Desk({ work, session, preferences, host }: Props & { work: Work }) {
 
   return (
     <div className="cb-desk" data-testid="desk">
-      <Header me={me} line={line} inCall={busy(call)} sheet={sheet} onSheet={setSheet} />
+      <Header me={me} line={line} call={call} sheet={sheet} onSheet={setSheet} />
       <LineBanner line={line} returning={returning} onTryNow={() => phone.tryNow()} />
       <Announcement call={call} />
       {sheet === 'availability' && (

@@ -1,7 +1,7 @@
 import { Api, Refused } from '../api/client';
 import { follow } from '../api/events';
 import type { ServerEvent } from '../api/sse';
-import type { AgentEvent, Availability, AvailabilityType, CallEvent, CallRecord, Me } from '../api/types';
+import type { AgentEvent, Availability, AvailabilityType, CallEvent, CallRecord, Hello, Me } from '../api/types';
 import { Phone } from '../phone/phone';
 import { Store } from '../phone/store';
 import { loginTrouble, requestFailed, sessionOver, type Trouble } from '../phone/trouble';
@@ -111,7 +111,7 @@ export class Session {
     this.following = new AbortController();
     void follow(this.api, this.following.signal, {
       event: (event) => this.heard(event),
-      opened: () => void this.refresh(),
+      opened: () => void this.refreshCalls(),
       unauthorized: () => this.leave(sessionOver),
     });
   }
@@ -139,12 +139,18 @@ export class Session {
     const data = parse(event.data);
     if (data === undefined) return;
     switch (event.name) {
+      case 'hello': {
+        const { availability, state, calls } = data as Hello;
+        this.changeMe({ availability, state });
+        for (const record of calls) this.work()?.phone.told(record);
+        break;
+      }
       case 'call':
         this.called(data as CallEvent);
         break;
       case 'agent': {
         const { availability, state } = data as AgentEvent;
-        this.changeMe({ ...(availability ? { availability } : {}), ...(state === undefined ? {} : { state }) });
+        this.changeMe({ availability, state });
         break;
       }
     }
@@ -152,27 +158,14 @@ export class Session {
 
   private called({ moment, record }: CallEvent): void {
     const work = this.work();
-    if (!work || typeof record !== 'object') return;
-    work.phone.told(record);
+    work?.phone.told(record);
     if (moment === 'over') void this.refreshCalls();
-  }
-
-  /** What may have happened while nobody told us. */
-  private async refresh(): Promise<void> {
-    await this.refreshCalls();
-    try {
-      this.changeMe(await this.api.me());
-    } catch (error) {
-      this.unauthorized(error);
-    }
   }
 
   private async refreshCalls(): Promise<void> {
     try {
       const calls = await this.api.calls(RECENT);
       this.change({ calls });
-      // A call that rang before the stream was open was matched before it, too.
-      for (const record of calls) this.work()?.phone.told(record);
     } catch (error) {
       // The list stays as it is; it comes with the next call.
       this.unauthorized(error);

@@ -3,7 +3,8 @@ import type { Caller } from './leg';
 /** The part of JsSIP's incoming request that names the caller. */
 export interface Invite {
   getHeader(name: string): string | null | undefined;
-  from: { display_name: string; uri: { user: string } };
+  /** JsSIP leaves the name or the user undefined where there is none, whatever its declarations say. */
+  from: { display_name: string | undefined; uri: { user: string | undefined } };
 }
 
 /** Longest text taken from a header, characters. */
@@ -12,8 +13,8 @@ const LONGEST = 200;
 /** What the INVITE tells of the caller: RFC 3325 identity before From, and the gateway's own headers. */
 export function callerOf(invite: Invite): Caller {
   const asserted = nameAddr(invite.getHeader('P-Asserted-Identity') ?? '');
-  const user = asserted.user !== '' ? asserted.user : safeDecode(invite.from.uri.user);
-  const name = asserted.name !== '' ? asserted.name : invite.from.display_name;
+  const user = asserted.user !== '' ? asserted.user : safeDecode(invite.from.uri.user ?? '');
+  const name = asserted.name !== '' ? asserted.name : (invite.from.display_name ?? '');
   const number = withheld(user) ? '' : user;
   return {
     id: text(invite.getHeader('X-Cordboard-Call')),

@@ -86,12 +86,11 @@ export class Phone {
     try {
       stream = await this.microphone.open();
     } catch (error) {
-      this.fail(key, microphoneTrouble(error));
+      if (this.wanted(key)) this.fail(key, microphoneTrouble(error));
       return;
     }
-    // She may have given up while the browser asked for the microphone.
-    const given = this.call()?.key !== key || !busy(this.call());
-    const leg = given ? undefined : this.line.call(number, stream);
+    if (!this.wanted(key)) return;
+    const leg = this.line.call(number, stream);
     if (leg) this.take(leg, key);
     else this.fail(key, notRegistered);
   }
@@ -123,7 +122,7 @@ export class Phone {
     if (!busy(call)) return;
     if (call.phase === 'ringing') return this.decline();
     if (this.leg) this.leg.hangUp();
-    else this.tell({ type: 'ended', key: call.key, at: Date.now(), trouble: undefined });
+    else this.giveUp(call.key);
   }
 
   toggleMute(): void {
@@ -259,6 +258,17 @@ export class Phone {
     else if (talking(was)) this.tones.ended();
     else this.tones.stop();
     forgetCall(this.shelf);
+  }
+
+  /** Whether the call is still to be made: she may give up while the browser asks for the microphone. */
+  private wanted(key: string): boolean {
+    const call = this.call();
+    return call?.key === key && busy(call);
+  }
+
+  private giveUp(key: string): void {
+    this.microphone.close();
+    this.tell({ type: 'ended', key, at: Date.now(), trouble: undefined });
   }
 
   /** A call that never left the phone. */

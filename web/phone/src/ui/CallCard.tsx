@@ -7,7 +7,7 @@ import { clock } from '../phone/time';
 import { Icon, type IconName } from './Icon';
 import { ToneKeys } from './Keypad';
 import { Match } from './Match';
-import { shownName } from './names';
+import { initials, shownName } from './names';
 import { Notice } from './Notice';
 import { useNow } from './use';
 
@@ -23,6 +23,7 @@ interface Props {
 /** The call, whatever its phase: who it is, what can be done. */
 export function CallCard({ call, phone, host, online, onRedial }: Props) {
   const name = shownName(call.name, call.number, call.match);
+  const letters = initials(name);
   const second = name === showNumber(call.number) ? '' : showNumber(call.number);
   return (
     <section
@@ -43,6 +44,9 @@ export function CallCard({ call, phone, host, online, onRedial }: Props) {
         <Timer call={call} />
       </div>
       <div className="cb-call__who">
+        <span className="cb-face" aria-hidden="true">
+          {letters === '' ? <Icon name="user" /> : letters}
+        </span>
         <h2 data-testid="call-name">{name}</h2>
         <p className="cb-call__number" data-testid="call-number">
           {second}

@@ -1,13 +1,15 @@
 import type { Availability, AvailabilityType, Me } from '../api/types';
 import type { LineState } from '../phone/line';
+import { busy, type Call } from '../phone/call';
 import { Icon } from './Icon';
+import { initials } from './names';
 
 export type Sheet = 'none' | 'availability' | 'devices';
 
 interface Props {
   me: Me;
   line: LineState;
-  inCall: boolean;
+  call: Call | null;
   sheet: Sheet;
   onSheet: (sheet: Sheet) => void;
 }
@@ -37,7 +39,7 @@ const lineNames: Record<LineState['name'], string> = {
   ready: 'Ready',
 };
 
-export function Header({ me, line, inCall, sheet, onSheet }: Props) {
+export function Header({ me, line, call, sheet, onSheet }: Props) {
   const toggle = (wanted: Sheet) => () => onSheet(sheet === wanted ? 'none' : wanted);
   return (
     <header className="cb-header">
@@ -52,7 +54,7 @@ export function Header({ me, line, inCall, sheet, onSheet }: Props) {
           </span>
           <span className="cb-header__line">
             <span data-testid="line-state" data-state={line.name} role="status">
-              {inCall && line.name === 'ready' ? 'On a call' : lineNames[line.name]}
+              {lineText(line, call)}
             </span>
             {me.extension !== '' && <span> · {me.extension}</span>}
           </span>
@@ -86,9 +88,7 @@ export function Header({ me, line, inCall, sheet, onSheet }: Props) {
   );
 }
 
-function initials(name: string): string {
-  const words = name.trim().split(/\s+/);
-  const first = words[0]?.[0] ?? '';
-  const last = words.length > 1 ? (words.at(-1)?.[0] ?? '') : '';
-  return (first + last).toUpperCase();
+function lineText(line: LineState, call: Call | null): string {
+  if (line.name !== 'ready' || !busy(call)) return lineNames[line.name];
+  return call.phase === 'ringing' ? 'Ringing' : 'On a call';
 }

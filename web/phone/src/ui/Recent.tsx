@@ -38,18 +38,21 @@ interface RowProps extends Omit<Props, 'calls'> {
 function Row({ record, me, now, onRedial, disabled }: RowProps) {
   const number = record.customer.number ?? '';
   const name = shownName(record.customer.name ?? '', number, record.match);
-  const { icon, kind, text } = outcome(record, me);
+  const { icon, kind, text, length } = outcome(record, me);
   const detail = [name === showNumber(number) ? '' : showNumber(number), record.queue ?? '', text].filter((part) => part !== '').join(' · ');
   return (
     <li className="cb-recent__row" data-testid="recent-call" data-id={record.id} data-outcome={kind}>
-      <span className="cb-recent__icon" data-outcome={kind} title={text}>
+      <span className="cb-recent__icon" data-outcome={kind} title={title(kind)}>
         <Icon name={icon} />
       </span>
       <span className="cb-recent__text">
         <strong>{name}</strong>
         <span>{detail}</span>
       </span>
-      <time dateTime={record.started}>{when(new Date(record.started), new Date(now))}</time>
+      <span className="cb-recent__side">
+        <time dateTime={record.started}>{when(new Date(record.started), new Date(now))}</time>
+        <span>{length}</span>
+      </span>
       <button
         type="button"
         className="slds-button cb-plain cb-recent__call"
@@ -64,7 +67,14 @@ function Row({ record, me, now, onRedial, disabled }: RowProps) {
   );
 }
 
-type Outcome = { icon: IconName; kind: 'in' | 'out' | 'missed'; text: string };
+interface Outcome {
+  icon: IconName;
+  kind: 'in' | 'out' | 'missed';
+  /** What became of it when nobody spoke. */
+  text: string;
+  /** How long they spoke; empty when they did not. */
+  length: string;
+}
 
 /** What became of a call, from this agent's point of view. */
 export function outcome(record: CallRecord, me: string): Outcome {
@@ -72,9 +82,13 @@ export function outcome(record: CallRecord, me: string): Outcome {
   const seconds = record.talk_seconds ?? 0;
   const length = seconds > 0 ? clock(seconds * 1000) : '';
   const placed = record.direction === 'Outbound' || (record.direction === 'Internal' && record.agent === me);
-  if (placed) return { icon: 'outbound', kind: 'out', text: answered ? length : notReached(record.ending?.reason) };
-  if (answered) return { icon: 'incoming', kind: 'in', text: length };
-  return { icon: 'missed', kind: 'missed', text: 'Missed' };
+  if (placed) return { icon: 'outbound', kind: 'out', text: answered ? '' : notReached(record.ending?.reason), length };
+  if (answered) return { icon: 'incoming', kind: 'in', text: '', length };
+  return { icon: 'missed', kind: 'missed', text: record.ending?.reason === 'declined' ? 'Declined' : 'Missed', length: '' };
+}
+
+function title(kind: Outcome['kind']): string {
+  return kind === 'in' ? 'Inbound call' : kind === 'out' ? 'Outbound call' : 'Not answered';
 }
 
 function notReached(reason: string | undefined): string {

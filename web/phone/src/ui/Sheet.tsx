@@ -14,8 +14,8 @@ export function Sheet({ title, testid, onClose, children }: Props) {
 
   useEffect(() => {
     const before = document.activeElement;
-    const first = panel.current?.querySelector<HTMLElement>('[aria-checked="true"], select, button');
-    first?.focus();
+    const find = (selector: string) => panel.current?.querySelector<HTMLElement>(selector);
+    (find('[aria-checked="true"]') ?? find('select') ?? find('button'))?.focus();
     return () => {
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };
