@@ -37,7 +37,10 @@ func DefaultOptions() Options {
 }
 
 // Coders makes decoders and encoders. It implements rtp.Coders and is safe for concurrent use.
-type Coders struct{ options Options }
+type Coders struct {
+	options  Options
+	recorded bool
+}
 
 var _ rtp.Coders = (*Coders)(nil)
 
@@ -56,6 +59,16 @@ func New(o Options) (*Coders, error) {
 		o.ExpectedLoss = 10
 	}
 	return &Coders{options: o}, nil
+}
+
+// Recorded are the coders for sounds that are encoded once and then heard again and again, from any place on: music,
+// prompts. Their Opus packets depend on those before them as little as may be. Speech packets of Opus repeat the pitch
+// of what the decoder said last, and where a loop begins anew that is not what the encoder said last: a tone was 8 dB
+// too loud for seconds.
+func (c *Coders) Recorded() rtp.Coders {
+	o := c.options
+	o.Complexity, o.FEC = 10, false // once is cheap, and nothing of it may be lost to redundancy
+	return &Coders{options: o, recorded: true}
 }
 
 // NewDecoder makes a decoder of the format's payloads that gives PCM at rate, 8000 or 16000 Hz.
@@ -90,7 +103,7 @@ func (c *Coders) NewEncoder(f *rtp.Format, rate int) (rtp.Encoder, error) {
 	case g722:
 		return fromRate(newG722Encoder(), rate), nil
 	case opus:
-		return newOpusEncoder(f, rate, c.options)
+		return newOpusEncoder(f, rate, c.options, c.recorded)
 	case unknown:
 	}
 	return nil, fmt.Errorf("no encoder for %s/%d", f.Codec.Name, f.Codec.Clock)

@@ -79,8 +79,15 @@ type opusEncoder struct {
 	rate int
 }
 
-func newOpusEncoder(f *rtp.Format, rate int, o Options) (rtp.Encoder, error) {
-	lib, err := libopus.NewEncoder(rate, 1, libopus.AppVoIP)
+// independence is the expected loss, in percent, at which libopus makes its packets depend little on each other.
+const independence = 30
+
+func newOpusEncoder(f *rtp.Format, rate int, o Options, recorded bool) (rtp.Encoder, error) {
+	application := libopus.AppVoIP
+	if recorded {
+		application = libopus.AppAudio
+	}
+	lib, err := libopus.NewEncoder(rate, 1, application)
 	if err != nil {
 		return nil, fmt.Errorf("make opus encoder: %w", err)
 	}
@@ -93,7 +100,10 @@ func newOpusEncoder(f *rtp.Format, rate int, o Options) (rtp.Encoder, error) {
 		lib.SetDTX(false), // a silent stream looks like a dead peer to carriers
 		lib.SetInBandFEC(o.FEC && f.FEC),
 	}
-	if o.FEC && f.FEC {
+	switch {
+	case recorded:
+		settings = append(settings, lib.SetPacketLossPerc(independence))
+	case o.FEC && f.FEC:
 		settings = append(settings, lib.SetPacketLossPerc(o.ExpectedLoss))
 	}
 	if bitrate > 0 {

@@ -13,4 +13,4 @@ var errNoOpus = errors.New("this program was built without Opus: install libopus
 
 func newOpusDecoder(int) (rtp.Decoder, error) { return nil, errNoOpus }
 
-func newOpusEncoder(*rtp.Format, int, Options) (rtp.Encoder, error) { return nil, errNoOpus }
+func newOpusEncoder(*rtp.Format, int, Options, bool) (rtp.Encoder, error) { return nil, errNoOpus }

@@ -258,6 +258,33 @@ func TestOpusRespectsTheBitrateOfBothSides(t *testing.T) {
 	}
 }
 
+func TestRecordedSoundIsTheSameInEveryRound(t *testing.T) {
+	for _, rate := range []int{narrow, wide} {
+		e, err := coders(t).Recorded().NewEncoder(formatOpus, rate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		payloads := encode(t, e, sine(rate*6/5, 1000, float64(rate), 12))
+		_, d := pair(t, formatOpus, rate)
+		first := decode(t, d, payloads)
+		for round := range 3 {
+			again := decode(t, d, payloads)
+			step := rate / 20
+			for i := 0; i+step <= len(again); i += step {
+				if a, b := level(first[i:i+step]), level(again[i:i+step]); i > rate/10 && math.Abs(a-b) > 1 {
+					t.Errorf("%d Hz, round %d, after %d ms: %.1f dB, first it was %.1f dB", rate, round+2, i*1000/rate, b, a)
+				}
+			}
+		}
+		// and for somebody who comes in the middle
+		_, d = pair(t, formatOpus, rate)
+		late := decode(t, d, payloads[len(payloads)/2:])
+		if l := tone(late[rate/10:], 1000, float64(rate)); math.Abs(l+12) > 1 {
+			t.Errorf("%d Hz: from the middle the tone is at %.1f dB", rate, l)
+		}
+	}
+}
+
 func FuzzOpusDecode(f *testing.F) {
 	for _, ms := range []time.Duration{10, 20, 60, 120} {
 		g := *formatOpus

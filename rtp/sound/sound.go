@@ -16,9 +16,12 @@ type Player struct {
 	log       *zap.Logger
 }
 
+// Coders are coders that know how to encode once what is heard many times. *codec.Coders is one.
+type Coders interface{ Recorded() rtp.Coders }
+
 // NewPlayer makes a player. log hears of formats that a sound cannot be encoded in.
-func NewPlayer(coders rtp.Coders, metronome *rtp.Metronome, log *zap.Logger) *Player {
-	return &Player{coders: coders, metronome: metronome, log: log}
+func NewPlayer(coders Coders, metronome *rtp.Metronome, log *zap.Logger) *Player {
+	return &Player{coders: coders.Recorded(), metronome: metronome, log: log}
 }
 
 // Sound is a piece of mono PCM that is played as it is, and its encodings. It never changes and is safe for concurrent use.

@@ -35,6 +35,8 @@ type countingEncoder struct {
 	encoded *atomic.Int64
 }
 
+func (c *counting) Recorded() rtp.Coders { return c }
+
 func (c *counting) NewEncoder(f *rtp.Format, rate int) (rtp.Encoder, error) {
 	e, err := c.Coders.NewEncoder(f, rate)
 	return countingEncoder{e, &c.encoded}, err
@@ -52,7 +54,7 @@ func newPlayer(t testing.TB) (*Player, *counting, *rtp.Metronome) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &counting{Coders: real}
+	c := &counting{Coders: real.Recorded()}
 	m := rtp.NewMetronome(2)
 	t.Cleanup(m.Close)
 	return NewPlayer(c, m, zap.NewNop()), c, m
