@@ -19,10 +19,10 @@ func TestACustomersCallReachesABrowserAndLeavesATask(t *testing.T) {
 	if got := rung.Invite.Get("X-Cordboard-Queue"); got != "Customer%20Service%20EN" {
 		t.Errorf("the phone is told of queue %q", got)
 	}
-	rung.Say(lab.Tone(660, -16))
 	if err := rung.Answer(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	rung.Say(lab.Tone(660, -16))
 	rung.Ear().MustHear(t, 440, 3*time.Second, time.Second)
 	customer.Ear().MustHear(t, 660, 3*time.Second, time.Second)
 	if err := customer.Bye(t.Context()); err != nil {

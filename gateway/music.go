@@ -17,7 +17,7 @@ type music struct {
 }
 
 // openMusic reads every sound the configuration names, so that a missing file is found at the start and not by a caller.
-func (g *Gateway) openMusic(m *rtp.Metronome, coders rtp.Coders) (*music, error) {
+func (g *Gateway) openMusic(m *rtp.Metronome, coders sound.Coders) (*music, error) {
 	all := &music{player: sound.NewPlayer(coders, m, g.log), playing: make(map[string]rtp.Source), welcome: make(map[string]*sound.Sound)}
 	own, err := g.loadSound(all.player, "sounds.music", g.cfg.Sounds.Music, sound.Music)
 	if err != nil {

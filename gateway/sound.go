@@ -19,7 +19,7 @@ type sounds struct {
 	gateway   *Gateway
 	metronome *rtp.Metronome
 	metrics   *rtp.Metrics
-	coders    rtp.Coders
+	coders    *codec.Coders
 	ports     *udp.Ports
 	browsers  *browser.Network
 	music     *music
