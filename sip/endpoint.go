@@ -151,10 +151,9 @@ func (e *Endpoint) shut(ctx context.Context) {
 		}
 	}
 	e.transactions.Close()
+	time.Sleep(settle)
 	e.closeListeners()
-	if err := e.transport.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		e.log.Debug("transport closed", zap.Error(err))
-	}
+	e.closeTransport()
 	e.devices.Close()
 	e.mu.Lock()
 	e.closed = true
@@ -163,7 +162,18 @@ func (e *Endpoint) shut(ctx context.Context) {
 	}
 	e.mu.Unlock()
 	<-e.idle
+	e.closeTransport()
 	close(e.done)
+}
+
+// settle is what the library's goroutines get, after we have become deaf to new messages, to finish with those they hold.
+// One that looks for its socket after the pool was emptied would open another, which nobody closes.
+const settle = 20 * time.Millisecond
+
+func (e *Endpoint) closeTransport() {
+	if err := e.transport.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		e.log.Debug("transport closed", zap.Error(err))
+	}
 }
 
 // sayGoodbye hangs up every dialog and waits until their last words are said, at most Timeouts.Goodbye.

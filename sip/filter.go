@@ -12,6 +12,9 @@ import (
 // listener, so there is never one (M7).
 func (e *Endpoint) filter(from sip.TransportReadProps, data []byte) (pass []byte, _ error) {
 	defer e.guard("filter", func() { pass = nil })
+	if e.base.Err() != nil {
+		return nil, nil // see settle
+	}
 	if from.Transport != "UDP" && from.Transport != "WS" {
 		return data, nil // a piece of a stream: whoever is at its other end was checked when the connection was accepted
 	}
