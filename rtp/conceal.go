@@ -22,7 +22,7 @@ func (b *jitterBuffer) more(at time.Time) {
 	case gap < -near: // its time is over: filled with something else
 		b.discarded++
 		b.take(slot)
-	case gap <= near && b.resting && b.delay(at) < b.lateness.target()-delayMargin:
+	case gap <= near && b.resting && b.spare(at) < b.lateness.target()-delayMargin:
 		b.invent(b.units(Tick), nil) // a new talk spurt is the moment to get the delay right
 		b.place -= b.units(Tick)
 	case gap <= near:

@@ -171,6 +171,14 @@ func (b *jitterBuffer) delay(at time.Time) time.Duration {
 	return b.held(b.place, at) + waiting
 }
 
+// spare is how long the packet to be played next will have had to arrive, when the beat comes that needs it. Sound
+// is taken in ticks, so a packet may be needed a tick before its first sample is heard.
+func (b *jitterBuffer) spare(at time.Time) time.Duration {
+	tick := b.decoder.Rate() / 50
+	beats := (b.to - b.from) / tick
+	return b.held(b.place, at.Add(time.Duration(beats)*Tick))
+}
+
 // shed throws away the oldest packets when a burst has brought more than may be held.
 func (b *jitterBuffer) shed(at time.Time) {
 	slot := b.first()

@@ -80,5 +80,5 @@ func (l *lateness) target() time.Duration {
 			break
 		}
 	}
-	return min(max(time.Duration(i+1)*latenessBin+delayMargin, minDelay), maxDelay)
+	return min(max(time.Duration(i+1)*latenessBin+delayMargin, minDelay), maxDelay-Tick)
 }

@@ -7,7 +7,7 @@ import (
 
 // adjust brings the delay towards its target by a pitch period, where the sound allows it unnoticed.
 func (b *jitterBuffer) adjust(tick int, at time.Time) {
-	off := b.delay(at) - b.lateness.target()
+	off := b.spare(at) - b.lateness.target()
 	switch {
 	case off > delayMargin:
 		if b.count > 0 && b.to-b.from < 2*tick {
@@ -17,12 +17,12 @@ func (b *jitterBuffer) adjust(tick int, at time.Time) {
 			b.to -= removed
 			b.adjusted = at
 		}
-	case off < -delayMargin:
+	case off < -delayMargin/2:
 		if b.from > 0 {
 			b.to = copy(b.pcm[:], b.pcm[b.from:b.to])
 			b.from = 0
 		}
-		if added := lengthen(b.pcm[:], b.to, b.decoder.Rate(), off < -3*delayMargin); added > 0 {
+		if added := lengthen(b.pcm[:], b.to, b.decoder.Rate(), off < -2*delayMargin); added > 0 {
 			b.to += added
 			b.adjusted = at
 		}
