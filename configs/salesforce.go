@@ -38,7 +38,7 @@ type SalesforceTimeouts struct {
 type Task struct {
 	When    TaskWhen `yaml:"when"`
 	Status  string   `yaml:"status"`
-	Subject string   `yaml:"subject"` // may hold {direction}, {number}, {queue}, {result}
+	Subject string   `yaml:"subject"` // may hold {queue}, {direction}, {number}, {result}
 }
 
 // TaskWhen says which calls leave a task.
@@ -59,6 +59,6 @@ func defaultSalesforce() Salesforce {
 		APIVersion: "67.0",
 		Simulator:  Simulator{Listen: "127.0.0.1:8090"},
 		Timeouts:   SalesforceTimeouts{Connect: 3 * time.Second, Request: 15 * time.Second, Identify: 3 * time.Second},
-		Task:       Task{When: TaskAll, Status: "Completed", Subject: "{direction} call {number}"},
+		Task:       Task{When: TaskAll, Status: "Completed", Subject: "Call - {queue}"},
 	}
 }
