@@ -62,7 +62,7 @@ func (o *Org) inOneGo(q *request, allOrNone bool, n int, step func(i int) saved)
 	mark := o.store.mark()
 	results, bad := make([]saved, n), false
 	for i := range n {
-		if err := o.faults.recordError(q.method, "/composite/sobjects"); err != nil {
+		if err := o.faults.recordError(q.method, "/services/data/"+q.version+"/"+strings.Join(q.path, "/")); err != nil {
 			results[i] = saved{err: err}
 		} else {
 			results[i] = step(i)

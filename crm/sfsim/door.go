@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -80,7 +81,7 @@ func (o *Org) serveAPI(w http.ResponseWriter, r *http.Request) {
 	}
 	body, kind := a.encode()
 	o.requests.add(Request{
-		At: o.opt.Now(), Method: r.Method, Path: r.URL.RequestURI(), Status: a.status,
+		At: o.opt.Now(), Method: r.Method, Path: withoutToken(r.URL.RequestURI()), Status: a.status,
 		Milliseconds: float64(time.Since(began).Microseconds()) / 1000, Dropped: hit.drop, Faulted: hit.fell,
 	})
 	o.opt.Log.Debug("salesforce request", zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.Int("status", a.status))
@@ -89,6 +90,11 @@ func (o *Org) serveAPI(w http.ResponseWriter, r *http.Request) {
 	}
 	a.write(w, r, body, kind)
 }
+
+var tokenInURI = regexp.MustCompile(`(oauth_token|assertion|client_secret)=[^&]*`)
+
+// withoutToken keeps secrets out of the log.
+func withoutToken(uri string) string { return tokenInURI.ReplaceAllString(uri, "$1=…") }
 
 // read takes a request off the wire, within bounds.
 func (o *Org) read(r *http.Request) (*request, *apiError) {

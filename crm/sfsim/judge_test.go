@@ -4,25 +4,18 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 
 	salesforce "github.com/k-capehart/go-salesforce/v3"
 )
 
 // These tests let go-salesforce, a client that others wrote, judge the org.
-
-func serve(t *testing.T, opt Options) (*Org, string) {
-	t.Helper()
-	o := New(opt)
-	s := httptest.NewServer(o)
-	t.Cleanup(s.Close)
-	return o, s.URL
-}
 
 func testKey(t *testing.T) (*rsa.PrivateKey, string) {
 	t.Helper()
@@ -110,7 +103,32 @@ func TestGoSalesforceAsksFlowAndSearch(t *testing.T) {
 		}
 		return string(out)
 	}
-	t.Log(text(http.MethodGet, "/search?q="+url.QueryEscape("FIND {358400000001 OR 0400000001} IN PHONE FIELDS RETURNING Contact(Id,Name,Account.Name LIMIT 11), Account(Id,Name), Lead(Id WHERE IsConverted = false)"), ""))
-	t.Log(text(http.MethodGet, "/search?q="+url.QueryEscape("FIND {358400000002} IN PHONE FIELDS RETURNING Contact(Id,Name,Account.Name LIMIT 11), Account(Id,Name), Lead(Id WHERE IsConverted = false)"), ""))
-	t.Log(text(http.MethodPost, "/actions/custom/flow/Cordboard_Smart_Routing", `{"inputs":[{"callId":"c1","callerNumber":"+358400000001","queueName":"Customer Service EN","contactId":"`+namedID("003", "aino")+`","matchCount":1}]}`))
+	for number, want := range map[string]int{"358400000001": 1, "358400000002": 4, "358400000003": 0, "358400000004": 1} {
+		find := "FIND {" + number + " OR 0" + number[3:] + "} IN PHONE FIELDS RETURNING Contact(Id, Name, Account.Name LIMIT 11), Account(Id, Name), Lead(Id WHERE IsConverted = false)"
+		found := text(http.MethodGet, "/search?q="+url.QueryEscape(find), "")
+		if got := strings.Count(found, `"attributes":{"type":"Contact"`) + strings.Count(found, `"type":"Lead"`) + strings.Count(found, `"url":"/services/data/v63.0/sobjects/Account/`+namedID("001", "harbour")+`"},"Id"`); got != want {
+			t.Errorf("%s matches %d records, want %d: %s", number, got, want, found)
+		}
+	}
+	advice := text(http.MethodPost, "/actions/custom/flow/Cordboard_Smart_Routing",
+		`{"inputs":[{"callId":"c1","callerNumber":"+358400000001","queueName":"Customer Service EN","contactId":"`+namedID("003", "aino")+`","matchCount":1}]}`)
+	for _, piece := range []string{`"action":"agent"`, `"targetUserId":"` + DemoUserID("anna") + `"`, `"priority":10`, `"isSuccess":true`} {
+		if !strings.Contains(advice, piece) {
+			t.Errorf("no %s in %s", piece, advice)
+		}
+	}
+}
+
+// publicPEM is a public key in PEM as a JSON string.
+func publicPEM(t *testing.T, key *rsa.PublicKey) string {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

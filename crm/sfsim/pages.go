@@ -71,13 +71,17 @@ func (o *Org) serveHome(w http.ResponseWriter, r *http.Request) {
 		}
 		v.Faults = append(v.Faults, string(text))
 	}
+	o.fillHome(&v)
+	o.show(w, r, http.StatusOK, "home", v)
+}
+
+func (o *Org) fillHome(v *view) {
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	v.Org = o.store.row(o.id).text("Name")
 	for _, name := range []string{"Task", "Contact", "Case"} {
 		v.Lists = append(v.Lists, o.listing(name, 25, nil))
 	}
-	o.mu.Unlock()
-	o.show(w, r, http.StatusOK, "home", v)
 }
 
 // servePage answers the addresses that people open: /, /{id}, /lightning/r/{Object}/{id}/view, /lightning/o/{Object}/list.
@@ -95,35 +99,44 @@ func (o *Org) servePage(w http.ResponseWriter, r *http.Request) {
 	case parts[0] == "lightning" && len(parts) == 3 && parts[1] == "r": // without the object
 		o.serveRecord(w, r, parts[2])
 	case parts[0] == "lightning" && len(parts) >= 3 && parts[1] == "o" && o.schema.object(parts[2]) != nil:
-		o.mu.Lock()
-		v := view{Title: parts[2], Objects: pageObjects(), Lists: []listing{o.listing(parts[2], 500, nil)}}
-		o.mu.Unlock()
-		o.show(w, r, http.StatusOK, "list", v)
+		o.show(w, r, http.StatusOK, "list", o.listView(parts[2]))
 	default:
 		o.show(w, r, http.StatusNotFound, "absent", view{Title: "Not found", Objects: pageObjects()})
 	}
 }
 
-func (o *Org) serveRecord(w http.ResponseWriter, r *http.Request, id string) {
+func (o *Org) listView(object string) view {
 	o.mu.Lock()
-	row := o.store.live(id)
-	v := view{Title: id, Objects: pageObjects()}
-	if row != nil {
-		v.Title, v.Object = o.nameOf(row), row.obj.Name
-		for _, f := range row.obj.Fields {
-			c := o.cell(row, f)
-			if c.Text != "" {
-				v.Fields = append(v.Fields, c)
-			}
-		}
-		v.Lists = o.related(row)
-	}
-	o.mu.Unlock()
-	if row == nil {
+	defer o.mu.Unlock()
+	return view{Title: object, Objects: pageObjects(), Lists: []listing{o.listing(object, 500, nil)}}
+}
+
+func (o *Org) serveRecord(w http.ResponseWriter, r *http.Request, id string) {
+	v, found := o.recordView(id)
+	if !found {
 		o.show(w, r, http.StatusNotFound, "absent", v)
 		return
 	}
 	o.show(w, r, http.StatusOK, "record", v)
+}
+
+func (o *Org) recordView(id string) (v view, found bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	v = view{Title: id, Objects: pageObjects()}
+	row := o.store.live(id)
+	if row == nil {
+		return v, false
+	}
+	v.Title, v.Object = o.nameOf(row), row.obj.Name
+	for _, f := range row.obj.Fields {
+		c := o.cell(row, f)
+		if c.Text != "" && f.Name != "IsDeleted" && f.Name != "SystemModstamp" {
+			v.Fields = append(v.Fields, c)
+		}
+	}
+	v.Lists = o.related(row)
+	return v, true
 }
 
 // related lists what refers to a record: calls first.
@@ -195,6 +208,9 @@ func (o *Org) listing(name string, most int, only func(*row) bool) listing {
 // cell shows a field; a reference as the name of what it leads to.
 func (o *Org) cell(r *row, f *field) cell {
 	c := cell{Label: f.Label, Text: scalar(r.get(f.Name))}
+	if t, isTime := parseDateTime(c.Text); f.Type == "datetime" && isTime {
+		c.Text = t.Format("2006-01-02 15:04:05") + " UTC"
+	}
 	if f.Type == "reference" {
 		if to := o.store.live(c.Text); to != nil {
 			c.Text, c.Link = o.nameOf(to), pathOf(to)

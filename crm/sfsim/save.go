@@ -28,8 +28,8 @@ func (s saver) insert(obj *object, in map[string]any) saved {
 		out.err = refuse("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", nil, "entity type cannot be inserted: %s", labelOf(obj.Name)) // [K]
 		return out
 	}
-	for name := range in {
-		if strings.EqualFold(name, "Id") {
+	for name, v := range in {
+		if strings.EqualFold(name, "Id") && v != nil {
 			out.err = refuse("INVALID_FIELD_FOR_INSERT_UPDATE", []string{"Id"}, "cannot specify Id in an insert call") // [P]
 			return out
 		}
@@ -115,10 +115,10 @@ func (s saver) touch(fields map[string]any) {
 func (s saver) accept(obj *object, in map[string]any, writable func(*field) bool) (map[string]any, *apiError) {
 	out := make(map[string]any, len(in)+8)
 	for _, name := range slices.Sorted(maps.Keys(in)) { // sorted: the same error for the same body
-		if name == "attributes" {
+		v := in[name]
+		if name == "attributes" || v == nil && strings.EqualFold(name, "Id") {
 			continue
 		}
-		v := in[name]
 		f := obj.field(name)
 		if parent, isParent := v.(map[string]any); f == nil && isParent {
 			f = obj.relation(name)

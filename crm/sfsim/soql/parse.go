@@ -240,10 +240,19 @@ func (p *parser) selected() (Selected, error) {
 			return s, err
 		}
 	}
-	if p.at(word) && !p.isWord("FROM") && !p.isClause() {
+	if p.isAlias() {
 		s.Alias = p.take().text
 	}
 	return s, nil
+}
+
+// isAlias tells a name for a column from a misspelt FROM.
+func (p *parser) isAlias() bool {
+	if !p.at(word) || p.isWord("FROM") {
+		return false
+	}
+	next := p.toks[p.i+1] // there is one: the end is no word
+	return next.kind == word && strings.EqualFold(next.text, "FROM") || next.kind == sign && (next.text == "," || next.text == ")")
 }
 
 // argument reads what a function is of. Only COUNT may be of nothing.
@@ -276,7 +285,7 @@ func (p *parser) paths() ([]Path, error) {
 func (p *parser) path() (Path, error) {
 	path := Path{At: p.now().at}
 	for {
-		if !p.at(word) {
+		if !p.at(word) || p.isWord("FROM") {
 			return path, p.unexpected()
 		}
 		path.Names = append(path.Names, p.take().text)
