@@ -82,9 +82,10 @@ type limits struct {
 	burst int
 	every time.Duration
 
-	mu     sync.Mutex
-	byKey  map[string]*rate.Limiter // guarded by mu
-	shared *rate.Limiter            // guarded by mu
+	mu      sync.Mutex
+	byKey   map[string]*rate.Limiter // guarded by mu
+	shared  *rate.Limiter            // guarded by mu
+	sweepAt time.Time                // guarded by mu
 }
 
 // maxKeys is some 2 MB.
@@ -115,7 +116,8 @@ func (l *limits) limiter(key string, now time.Time) *rate.Limiter {
 	if own, ok := l.byKey[key]; ok {
 		return own
 	}
-	if len(l.byKey) >= maxKeys {
+	if len(l.byKey) >= maxKeys && !now.Before(l.sweepAt) {
+		l.sweepAt = now.Add(l.every) // earlier there is hardly anything to find, and a flood must not make us search
 		for k, other := range l.byKey {
 			if other.TokensAt(now) >= float64(l.burst) {
 				delete(l.byKey, k)
