@@ -112,7 +112,7 @@ async function page(path, res) {
 }
 
 const later = (seconds) => new Date(Date.now() + seconds * 1000).toISOString();
-const me = ({ id, name, extension, roles, availability }) => ({ id, name, extension, roles, availability, state: 'idle', devices: 1, display_numbers: [], queues: [] });
+const me = ({ id, name, extension, roles, availability }) => ({ id, name, extension, roles, availability, state: 'idle', devices: 1, display_numbers: [{ number: '+358293001001', label: 'Work' }, { number: '+358293000100', label: 'Customer Service EN' }], queues: [] });
 
 function tell(agent, name, data) {
   for (const stream of agent.streams) stream.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);

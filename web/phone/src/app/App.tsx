@@ -2,6 +2,7 @@ import { useCallback, useEffect, useState } from 'react';
 import type { HostAdapter } from '../host/host';
 import type { Call } from '../phone/call';
 import { busy } from '../phone/call';
+import { WITHHELD } from '../phone/line';
 import { AvailabilitySheet } from '../ui/AvailabilitySheet';
 import { CallCard } from '../ui/CallCard';
 import { DevicesSheet } from '../ui/DevicesSheet';
@@ -13,6 +14,7 @@ import { shownName } from '../ui/names';
 import { Notice } from '../ui/Notice';
 import { announce } from '../ui/notify';
 import { Recent } from '../ui/Recent';
+import { ShownNumber } from '../ui/ShownNumber';
 import { Waiting } from '../ui/Waiting';
 import { useStore } from '../ui/use';
 import type { Preferences } from './preferences';
@@ -50,10 +52,12 @@ function Desk({ work, session, preferences, host }: Props & { work: Work }) {
   useEffect(() => host.onDial(setNumber), [host]);
   useIncoming(call, host);
   useFirstClick(phone.tones);
+  // A number that was taken from her is not shown any more.
+  const shown = values.show === WITHHELD || me.display_numbers.some((d) => d.number === values.show) ? values.show : '';
   const dial = (to: string, name = '') => {
     setSheet('none');
     setNumber(to);
-    void phone.dial(to, name).then(() => {
+    void phone.dial(to, name, shown).then(() => {
       if (busy(phone.state.get().call)) setNumber('');
     });
   };
@@ -102,6 +106,7 @@ function Desk({ work, session, preferences, host }: Props & { work: Work }) {
               last={calls.find((c) => c.direction === 'Outbound')?.customer.number ?? ''}
               disabled={line.name !== 'ready'}
             />
+            <ShownNumber numbers={me.display_numbers} value={shown} onChange={(show) => preferences.change({ show })} />
             <h2 className="cb-main__title">Last calls</h2>
             <Recent calls={calls} me={me.id} onRedial={redial} disabled={line.name !== 'ready'} />
           </>

@@ -3,7 +3,7 @@ import { Store } from '../phone/store';
 
 const KEY = 'cordboard.preferences';
 
-/** What the agent likes, kept in this browser: her headset. Nothing here is a secret. */
+/** What the agent likes, kept in this browser: her headset, the number she shows. Nothing here is a secret. */
 export class Preferences extends Store<Values> {
   constructor(private readonly shelf: Storage) {
     super(load(shelf));
@@ -24,8 +24,8 @@ function load(shelf: Storage): Values {
   try {
     const known = JSON.parse(shelf.getItem(KEY) ?? '{}') as Partial<Record<keyof Values, unknown>>;
     const text = (value: unknown) => (typeof value === 'string' ? value : '');
-    return { microphone: text(known.microphone), speaker: text(known.speaker) };
+    return { microphone: text(known.microphone), speaker: text(known.speaker), show: text(known.show) };
   } catch {
-    return { microphone: '', speaker: '' };
+    return { microphone: '', speaker: '', show: '' };
   }
 }

@@ -140,25 +140,24 @@ export class Session {
     if (data === undefined) return;
     switch (event.name) {
       case 'hello': {
-        const { availability, state, calls } = data as Hello;
-        this.changeMe({ availability, state });
-        for (const record of calls) this.work()?.phone.told(record);
+        const { availability, state, calls } = data as Partial<Hello>;
+        this.changeMe({ ...(availability && { availability }), ...(state && { state }) });
+        for (const record of calls ?? []) this.work()?.phone.told(record);
         break;
       }
       case 'call':
-        this.called(data as CallEvent);
+        this.called(data as Partial<CallEvent>);
         break;
       case 'agent': {
-        const { availability, state } = data as AgentEvent;
-        this.changeMe({ availability, state });
+        const { availability, state } = data as Partial<AgentEvent>;
+        this.changeMe({ ...(availability && { availability }), ...(state && { state }) });
         break;
       }
     }
   }
 
-  private called({ moment, record }: CallEvent): void {
-    const work = this.work();
-    work?.phone.told(record);
+  private called({ moment, record }: Partial<CallEvent>): void {
+    if (record) this.work()?.phone.told(record);
     if (moment === 'over') void this.refreshCalls();
   }
 

@@ -1,5 +1,5 @@
 import { UA } from 'jssip';
-import type { RTCSessionEvent } from 'jssip/lib/UA';
+import type { RTCSessionEvent, UAConfiguration } from 'jssip/lib/UA';
 import type { RTCSession } from 'jssip/lib/RTCSession';
 import { Refused } from '../api/client';
 import type { SipCredentials } from '../api/types';
@@ -96,33 +96,21 @@ export class Line {
     this.socket?.drop();
   }
 
-  /** Dials. The microphone's stream is sent from the first packet on. */
-  call(number: string, stream: MediaStream): Leg | undefined {
+  /** Dials. The microphone's stream is sent from the first packet on. Undefined: not connected. */
+  call(number: string, stream: MediaStream, show: Shown): Leg | undefined {
     if (!this.ua || !this.ready) return undefined;
-    const session = this.ua.call(number, { mediaStream: stream, mediaConstraints: { audio: true, video: false }, pcConfig: { iceServers: [] } });
+    const session = this.ua.call(number, {
+      mediaStream: stream,
+      mediaConstraints: { audio: true, video: false },
+      pcConfig: { iceServers: [] },
+      extraHeaders: shownHeaders(show),
+    });
     return session.data as Leg;
   }
 
   private begin(credentials: SipCredentials): void {
     this.socket = new SipSocket(socketAddress(credentials.ws_url, location.href));
-    const ua = new UA({
-      // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Socket is an interface that is declared as a class
-      sockets: [this.socket],
-      uri: credentials.uri,
-      authorization_user: credentials.authorization_user,
-      password: credentials.password,
-      display_name: credentials.display_name ?? '',
-      instance_id: this.instance,
-      user_agent: 'Cordboard Phone',
-      register: true,
-      register_expires: REGISTER_EXPIRES,
-      // With timers JsSIP refreshes every 45 s, and a refresh that meets a dead socket ends the call (S4, W7).
-      session_timers: false,
-      connection_recovery_min_interval: this.retrySeconds,
-      connection_recovery_max_interval: this.retrySeconds,
-      // How long it rings is the gateway's business.
-      no_answer_timeout: 300,
-    });
+    const ua = new UA(configuration(credentials, this.socket, this.instance, this.retrySeconds));
     this.ua = ua;
     ua.on('connecting', () => this.tell({ name: 'connecting' }));
     ua.on('connected', () => this.tell({ name: 'registering' }));
@@ -226,4 +214,36 @@ export class Line {
   private isClosed(): boolean {
     return this.closed;
   }
+}
+
+/** What JsSIP is told. */
+export function configuration(credentials: SipCredentials, socket: SipSocket, instance: string, retrySeconds: number): UAConfiguration {
+  return {
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Socket is an interface that is declared as a class
+    sockets: [socket],
+    uri: credentials.uri,
+    authorization_user: credentials.authorization_user,
+    password: credentials.password,
+    display_name: credentials.display_name,
+    instance_id: instance,
+    user_agent: 'Cordboard Phone',
+    register: true,
+    register_expires: REGISTER_EXPIRES,
+    // With timers JsSIP refreshes every 45 s, and a refresh that meets a dead socket ends the call (S4, W7).
+    session_timers: false,
+    connection_recovery_min_interval: retrySeconds,
+    connection_recovery_max_interval: retrySeconds,
+    // How long it rings is the gateway's business.
+    no_answer_timeout: 300,
+  };
+}
+
+/** The number the callee sees: one of the agent's, "" for her default, "withheld" for none (RFC 3323 section 4.2). */
+export type Shown = string;
+
+export const WITHHELD: Shown = 'withheld';
+
+export function shownHeaders(show: Shown): string[] {
+  if (show === WITHHELD) return ['Privacy: id'];
+  return /^\+?\d+$/.test(show) ? [`X-Cordboard-Display: ${show}`] : [];
 }

@@ -1,7 +1,7 @@
 import type { CallRecord } from '../api/types';
 import { after, busy, type Call, type CallEvent, talking } from './call';
 import type { Leg } from './leg';
-import { type Issue, Line, type LineState } from './line';
+import { type Issue, Line, type LineEars, type LineState, type Shown } from './line';
 import { forgetCall, GRACE_MS, instanceId, type LiveCall, rememberCall, rememberedCall, type Shelf } from './memory';
 import { Microphone } from './microphone';
 import { cleanNumber } from './number';
@@ -20,18 +20,34 @@ export interface PhoneState {
 }
 
 export interface Preferences {
+  /** Device ids; empty: what the system prefers. */
   microphone: string;
   speaker: string;
+  /** The number to show to those who are called. */
+  show: Shown;
 }
+
+/** What the phone is made of; tests put other things in. */
+export interface Parts {
+  line(issue: Issue, ears: LineEars, instance: string): Pick<Line, 'open' | 'close' | 'isReady' | 'hurry' | 'networkChanged' | 'call'>;
+  microphone(device: string): Pick<Microphone, 'open' | 'close' | 'choose'>;
+  speaker(blocked: (on: boolean) => void): Pick<Speaker, 'play' | 'stop' | 'choose'>;
+}
+
+const real: Parts = {
+  line: (issue, ears, instance) => new Line(issue, ears, instance),
+  microphone: (device) => new Microphone(device),
+  speaker: (blocked) => new Speaker(blocked),
+};
 
 /** The agent's telephone: one line, one call at a time, a microphone, a speaker and a bell. No page needed. */
 export class Phone {
   readonly state = new Store<PhoneState>({ line: { name: 'off' }, call: null, trouble: undefined, returning: false });
   readonly tones = new Tones();
 
-  private readonly line: Line;
-  private readonly microphone: Microphone;
-  private readonly speaker: Speaker;
+  private readonly line: ReturnType<Parts['line']>;
+  private readonly microphone: ReturnType<Parts['microphone']>;
+  private readonly speaker: ReturnType<Parts['speaker']>;
   private leg: Leg | undefined;
   /** The call before the reload, until it is back or given up. */
   private lost: LiveCall | undefined;
@@ -41,11 +57,12 @@ export class Phone {
     issue: Issue,
     private readonly shelf: Shelf,
     preferences: Preferences,
+    parts: Parts = real,
   ) {
-    this.microphone = new Microphone(preferences.microphone);
-    this.speaker = new Speaker((blocked) => this.trouble(blocked ? soundBlocked : undefined, 'sound-blocked'));
+    this.microphone = parts.microphone(preferences.microphone);
+    this.speaker = parts.speaker((blocked) => this.trouble(blocked ? soundBlocked : undefined, 'sound-blocked'));
     if (preferences.speaker !== '') this.speaker.choose(preferences.speaker).catch(() => undefined);
-    this.line = new Line(issue, { state: (line) => this.lineChanged(line), rang: (leg) => this.rang(leg) }, instanceId(shelf));
+    this.line = parts.line(issue, { state: (line) => this.lineChanged(line), rang: (leg) => this.rang(leg) }, instanceId(shelf));
     this.lost = rememberedCall(shelf, Date.now());
     if (this.lost) this.expectReturn(this.lost);
     this.heartbeat = setInterval(() => this.remember(), 2_000);
@@ -70,16 +87,16 @@ export class Phone {
   }
 
   /** Calls a number as typed or pasted. */
-  async dial(input: string, name = ''): Promise<void> {
+  async dial(input: string, name: string, show: Shown): Promise<void> {
     if (busy(this.call())) return;
     this.trouble(undefined);
     const dialled = cleanNumber(input);
     if (!dialled.ok) this.trouble(numberTrouble(dialled.why));
     else if (!this.line.isReady()) this.trouble(notRegistered);
-    else await this.place(dialled.number, name);
+    else await this.place(dialled.number, name, show);
   }
 
-  private async place(number: string, name: string): Promise<void> {
+  private async place(number: string, name: string, show: Shown): Promise<void> {
     const key = `dial-${Date.now()}`;
     this.tell({ type: 'dialled', key, at: Date.now(), name, number });
     let stream: MediaStream;
@@ -90,7 +107,7 @@ export class Phone {
       return;
     }
     if (!this.wanted(key)) return;
-    const leg = this.line.call(number, stream);
+    const leg = this.line.call(number, stream, show);
     if (leg) this.take(leg, key);
     else this.fail(key, notRegistered);
   }

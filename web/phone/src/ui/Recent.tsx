@@ -79,7 +79,7 @@ interface Outcome {
 /** What became of a call, from this agent's point of view. */
 export function outcome(record: CallRecord, me: string): Outcome {
   const answered = record.answered !== undefined && record.answered !== '';
-  const seconds = record.talk_seconds ?? 0;
+  const seconds = record.talk_seconds;
   const length = seconds > 0 ? clock(seconds * 1000) : '';
   const placed = record.direction === 'Outbound' || (record.direction === 'Internal' && record.agent === me);
   if (placed) return { icon: 'outbound', kind: 'out', text: answered ? '' : notReached(record.ending?.reason), length };
