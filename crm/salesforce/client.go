@@ -99,6 +99,7 @@ type Client struct {
 	lanes  [lanes]chan struct{}
 	usage  usage
 	known  *people
+	tasks  *tasks
 	count  *metrics
 
 	life context.Context // ends with Close; what is shared between callers runs under it
@@ -131,6 +132,7 @@ func New(s Settings, log *zap.Logger) (*Client, error) {
 	c.lanes = [lanes]chan struct{}{urgent: make(chan struct{}, mostUrgent), patient: make(chan struct{}, mostPatient)}
 	c.tokens = &tokens{session: s.Session, fetch: c.login, start: c.start}
 	c.known = newPeople(s.Cache, s.CacheFor)
+	c.tasks = &tasks{c: c}
 	c.usage.reserve = s.Reserve
 	c.count.watch(&c.usage)
 	return c, nil
@@ -207,4 +209,4 @@ func (c *Client) Close() {
 }
 
 // Tasks is the courier of kind crm.KindTask.
-func (c *Client) Tasks() outbox.Courier { return &tasks{c} }
+func (c *Client) Tasks() outbox.Courier { return c.tasks }

@@ -70,8 +70,8 @@ func (e *APIError) Class() Class {
 		return Login
 	}
 	switch {
-	case e.Op == "login":
-		return Login
+	case e.Op == "login" && e.Code != "":
+		return Login // it was understood and refused; a login host that is down is another matter
 	case e.HTTP == http.StatusUnauthorized:
 		return Login
 	case e.HTTP == http.StatusMultipleChoices:

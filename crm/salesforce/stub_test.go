@@ -20,6 +20,7 @@ type stub struct {
 	*httptest.Server
 	t *testing.T
 
+	one     sync.Mutex // rules run one at a time, so that they may keep what they like
 	mu      sync.Mutex
 	logins  int               // guarded by mu
 	session string            // guarded by mu
@@ -103,6 +104,8 @@ func (s *stub) answer(r *http.Request, body []byte) (int, string) {
 	case rule == nil:
 		return 404, `[{"errorCode":"NOT_FOUND","message":"The requested resource does not exist"}]`
 	}
+	s.one.Lock()
+	defer s.one.Unlock()
 	return rule(r, body)
 }
 

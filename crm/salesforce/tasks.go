@@ -15,13 +15,17 @@ import (
 
 // tasks is the courier of calls' Tasks. Every write is an upsert by the call's key, so that a write whose answer was
 // lost is simply repeated.
-type tasks struct{ c *Client }
+type tasks struct {
+	c     *Client
+	there seen // keys whose Task is known to exist
+}
 
 var _ outbox.Courier = (*tasks)(nil)
 
 const (
-	keyField  = "Cordboard_Call_Key__c" // external id of Task
-	mostTurns = 5                       // writes of one row in one delivery: as it is, without what the org refuses, and so on
+	keyField     = "Cordboard_Call_Key__c" // external id of Task
+	subtypeField = "TaskSubtype"           // set on creation or never
+	mostTurns    = 5                       // writes of one row in one delivery: as it is, without what the org refuses, and so on
 )
 
 // parcel is one Task on its way.
@@ -50,6 +54,9 @@ func (t *tasks) Deliver(ctx context.Context, messages []outbox.Message) []error 
 			all[i].err = outbox.Permanent(fmt.Errorf("the body is not a JSON object: %w", err))
 			continue
 		}
+		if t.there.has(m.Key) {
+			delete(all[i].fields, subtypeField)
+		}
 		delete(all[i].fields, keyField) // it names the record; among the fields the org refuses it
 		delete(all[i].fields, "attributes")
 		todo = append(todo, all[i])
@@ -59,6 +66,9 @@ func (t *tasks) Deliver(ctx context.Context, messages []outbox.Message) []error 
 		todo = slices.DeleteFunc(todo, func(p *parcel) bool { return !t.mend(p) })
 	}
 	for i, p := range all {
+		if p.err == nil {
+			t.there.add(p.key)
+		}
 		errs[i] = t.judge(p.err)
 	}
 	return errs
@@ -83,8 +93,9 @@ func (t *tasks) mend(p *parcel) bool {
 		return false
 	}
 	switch {
-	case e.Code == "INVALID_FIELD_FOR_INSERT_UPDATE" && p.drop("TaskSubtype"):
-		return true // the Task is there already, and its subtype is for life
+	case e.Code == "INVALID_FIELD_FOR_INSERT_UPDATE" && p.drop(subtypeField):
+		t.there.add(p.key) // it has been written before, and its subtype is for life
+		return true
 	case linkFault(e):
 		dropped := p.dropLinks(e)
 		if len(dropped) == 0 {
