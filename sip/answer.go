@@ -68,6 +68,7 @@ func (d *Dialog) accept(sdp []byte) error {
 	}
 	d.e.run(func() {
 		if !d.insist(d.tx, res, d.acked, d.gone) {
+			d.setPhase(answered, up) // there is nothing to wait for with the BYE
 			d.leave(&Ended{Why: NoACK}, 0, "") // RFC 3261 section 13.3.1.4: the session is then terminated by a BYE
 		}
 	})
@@ -113,6 +114,7 @@ func (d *Dialog) refuse(status int, phrase string) {
 	d.mu.Lock()
 	d.answer = res
 	d.mu.Unlock()
+	d.e.invites.finish(d.first, status, res.Reason)
 	d.e.respond(d.tx, res)
 }
 

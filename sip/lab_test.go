@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -57,7 +58,7 @@ func open(t testing.TB, calls Calls, change ...func(*Config)) *Endpoint {
 		Trunks:        []Trunk{{Name: "lab", Sources: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}},
 		PhoneNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		Users:         people{"anna": "1001", "bo": "1002"},
-		Timeouts:      Timeouts{T1: 50 * time.Millisecond, T2: 200 * time.Millisecond, NoACK: time.Second},
+		Timeouts:      Timeouts{T1: 50 * time.Millisecond, T2: 200 * time.Millisecond, NoACK: time.Second, Request: 500 * time.Millisecond},
 	}
 	for _, c := range change {
 		c(&cfg)
@@ -444,4 +445,17 @@ func reserve(t testing.TB) string {
 	}
 	defer c.Close()
 	return c.LocalAddr().String()
+}
+
+// counted is the value of a counter or gauge without labels.
+func counted(t testing.TB, c prometheus.Collector) float64 {
+	t.Helper()
+	r := prometheus.NewRegistry()
+	r.MustRegister(c)
+	got, err := r.Gather()
+	if err != nil || len(got) == 0 {
+		t.Fatalf("gather: %v", err)
+	}
+	m := got[0].GetMetric()[0]
+	return m.GetCounter().GetValue() + m.GetGauge().GetValue()
 }
