@@ -17,11 +17,11 @@ func relations(f map[string]any, rec call.Record, s Settings) {
 	case rec.Direction == call.Outbound && IsID(clicked) && relatable(clicked, s):
 		relate(f, clicked)
 		if matched && sameID(clicked, only.ID) {
-			account(f, only)
+			addAccount(f, only)
 		}
 	case matched && IsID(only.ID):
 		relate(f, only.ID)
-		account(f, only)
+		addAccount(f, only)
 	}
 }
 
@@ -44,7 +44,7 @@ func relate(f map[string]any, id string) {
 	f["WhatId"] = id
 }
 
-func account(f map[string]any, p call.Person) {
+func addAccount(f map[string]any, p call.Person) {
 	if p.Object == "Contact" && IsID(p.AccountID) {
 		f["WhatId"] = p.AccountID
 	}
