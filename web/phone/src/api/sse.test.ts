@@ -17,7 +17,7 @@ describe('the event stream', () => {
         { name: 'message', data: '', id: '7' },
       ]);
       const parser = new EventParser();
-      expect([...text].flatMap((c) => parser.push(c))).toEqual(whole);
+      expect(Array.from(text).flatMap((c) => parser.push(c))).toEqual(whole);
     }
   });
 
