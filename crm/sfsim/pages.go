@@ -94,9 +94,9 @@ func (o *Org) servePage(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/_sim/", http.StatusFound)
 	case len(parts) == 1:
 		o.serveRecord(w, r, parts[0])
-	case parts[0] == "lightning" && len(parts) >= 4 && parts[1] == "r":
+	case parts[0] == "lightning" && len(parts) >= 4 && parts[1] == "r" && o.schema.object(parts[2]) != nil:
 		o.serveRecord(w, r, parts[3])
-	case parts[0] == "lightning" && len(parts) == 3 && parts[1] == "r": // without the object
+	case parts[0] == "lightning" && len(parts) >= 3 && parts[1] == "r": // without the object
 		o.serveRecord(w, r, parts[2])
 	case parts[0] == "lightning" && len(parts) >= 3 && parts[1] == "o" && o.schema.object(parts[2]) != nil:
 		o.show(w, r, http.StatusOK, "list", o.listView(parts[2]))

@@ -2,6 +2,7 @@ package sfsim
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -250,6 +251,9 @@ func (o *Org) parameterizedSearch(q *request) reply {
 	if strings.TrimSpace(in.Q) == "" {
 		return failed(refuseRequest("MALFORMED_SEARCH", "The required parameter q is missing")) // [K]
 	}
+	if !in.plain() {
+		return failed(refuseRequest("MALFORMED_SEARCH", "names of objects and fields are letters, digits and _")) // [K]
+	}
 	find, err := soql.ParseSearch(in.sosl())
 	if err != nil {
 		return failed(asAPIError(err))
@@ -289,16 +293,30 @@ func fromQuery(q *request) simpleSearch {
 	return in
 }
 
-// sosl writes the same search as a FIND statement. The text is taken literally: its reserved characters are escaped.
+var plainName = regexp.MustCompile(`^[A-Za-z0-9_.]+$`)
+
+// plain tells whether every name is one: nothing may slip into the statement that sosl writes.
+func (in simpleSearch) plain() bool {
+	names := slices.Concat(in.Fields)
+	if in.In != "" {
+		names = append(names, in.In)
+	}
+	for _, obj := range in.Sobjects {
+		names = append(append(names, obj.Name), obj.Fields...)
+	}
+	return !slices.ContainsFunc(names, func(n string) bool { return !plainName.MatchString(n) })
+}
+
+// sosl writes the same search as a FIND statement. Reserved characters of the text mean nothing here.
 func (in simpleSearch) sosl() string {
 	var b strings.Builder
 	b.WriteString("FIND {")
-	for _, c := range in.Q {
+	b.WriteString(strings.Map(func(c rune) rune {
 		if strings.ContainsRune(`?&|!{}[]()^~:\"'+`, c) {
-			b.WriteByte('\\')
+			return ' '
 		}
-		b.WriteRune(c)
-	}
+		return c
+	}, in.Q))
 	b.WriteString("}")
 	if in.In != "" {
 		b.WriteString(" IN " + in.In + " FIELDS")

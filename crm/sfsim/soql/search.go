@@ -134,13 +134,17 @@ func ParseTerm(src string) (Term, error) {
 	if p.space(); p.i < len(p.src) {
 		return nil, p.unexpected()
 	}
+	if p.literal < 2 { // besides wildcards [K]
+		return nil, &Error{"MALFORMED_SEARCH", fmt.Sprintf("search term must be longer than one character: FIND {%s}", src)} // [P]
+	}
 	return t, nil
 }
 
 type termParser struct {
-	src   []rune
-	i     int
-	depth int
+	src     []rune
+	i       int
+	depth   int
+	literal int // characters that are no wildcards
 }
 
 func (p *termParser) unexpected() error {
@@ -247,23 +251,7 @@ func (p *termParser) one() (Term, error) {
 	if err != nil {
 		return nil, err
 	}
-	return longEnough(Phrase{Words: []Word{w}}, p.src)
-}
-
-// longEnough: a search needs two characters besides wildcards. [K]
-func longEnough(ph Phrase, src []rune) (Term, error) {
-	n := 0
-	for _, w := range ph.Words {
-		for _, c := range w {
-			if !c.Wild {
-				n++
-			}
-		}
-	}
-	if n < 2 {
-		return nil, &Error{"MALFORMED_SEARCH", fmt.Sprintf("search term must be longer than one character: FIND {%s}", string(src))} // [P]
-	}
-	return ph, nil
+	return Phrase{Words: []Word{w}}, nil
 }
 
 func (p *termParser) quoted() (Term, error) {
@@ -275,7 +263,7 @@ func (p *termParser) quoted() (Term, error) {
 		}
 		if p.src[p.i] == '"' {
 			p.i++
-			return longEnough(ph, p.src)
+			return ph, nil
 		}
 		w, err := p.word(true)
 		if err != nil {
@@ -295,6 +283,7 @@ func (p *termParser) word(quoted bool) (Word, error) {
 			if p.i == len(p.src) {
 				return nil, p.unexpected()
 			}
+			p.literal++
 			w = append(w, Char{Rune: p.src[p.i]})
 			continue
 		case c == '"' || !quoted && (c == '(' || c == ')'):
@@ -308,6 +297,7 @@ func (p *termParser) word(quoted bool) (Word, error) {
 		case !quoted && strings.ContainsRune("&|!{}[]^~:'+", c):
 			return nil, p.unexpected()
 		}
+		p.literal++
 		w = append(w, Char{Rune: c})
 	}
 	return w, nil
