@@ -47,10 +47,10 @@ var errNotConnected = errors.New("the browser is not connected yet")
 func (s *Session) secure(path *ice.Conn, fingerprint string, active bool) {
 	ctx, cancel := context.WithTimeout(s.ctx, s.network.config.Timers.Connect)
 	defer cancel()
-	if active {
-		if err := s.agent.AwaitConnect(ctx); err != nil {
-			return // the owner's deadline says so
-		}
+	// Browsers begin the handshake before they nominate a pair; until then we have no way to answer, and their hello
+	// waits in the path's buffer.
+	if err := s.agent.AwaitConnect(ctx); err != nil {
+		return // the owner's deadline says so
 	}
 	conn, err := s.open(path, fingerprint, active)
 	if err != nil {

@@ -156,6 +156,12 @@ func TestP1_TwentySwitchesLoseNothingBehindSRTPReplayProtection(t *testing.T) {
 	}
 	one.Say(lab.Tone(440, -12))
 	two.Say(lab.Tone(1000, -12))
+	defer func() {
+		if t.Failed() {
+			t.Logf("listener %+v, first %+v, second %+v; they sent %d and %d",
+				listener.Quality(), first.Quality(), second.Quality(), one.Sent(), two.Sent())
+		}
+	}()
 	for i := range 20 {
 		source, hz := first, 440.0
 		if i%2 == 1 {
