@@ -16,7 +16,7 @@ type ticket struct {
 
 // turnWait is how long a request waits for the one that arrived before it. Both are in memory already: this is the
 // scheduler's time, with a margin for a busy machine.
-const turnWait = 500 * time.Millisecond
+const turnWait = 2 * time.Second
 
 // arrived hears a request inside the dialog in the order of arrival.
 func (d *Dialog) arrived(req *sip.Request) {
@@ -88,14 +88,14 @@ func (d *Dialog) follow(from flow) {
 	d.rebind(from)
 }
 
-// inTurn waits until the requests that arrived before were handed on. It is nil when the request is out of order: a CSeq
-// that is not above the last one.
+// inTurn waits until the requests that arrived before were handed on; a BYE waits for nobody. It is nil when the request
+// is out of order: a CSeq that is not above the last one.
 func (d *Dialog) inTurn(req *sip.Request) *ticket {
 	d.mu.Lock()
 	t := d.tickets[req]
 	delete(d.tickets, req)
 	d.mu.Unlock()
-	if t == nil || t.before == nil {
+	if t == nil || t.before == nil || req.Method == sip.BYE {
 		return t
 	}
 	limit := time.NewTimer(turnWait)

@@ -58,7 +58,7 @@ func open(t testing.TB, calls Calls, change ...func(*Config)) *Endpoint {
 		Trunks:        []Trunk{{Name: "lab", Sources: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}},
 		PhoneNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		Users:         people{"anna": "1001", "bo": "1002"},
-		Timeouts:      Timeouts{T1: 50 * time.Millisecond, T2: 200 * time.Millisecond, NoACK: time.Second, Request: 500 * time.Millisecond},
+		Timeouts:      Timeouts{T1: 50 * time.Millisecond, T2: 200 * time.Millisecond, NoACK: time.Second, Request: 500 * time.Millisecond, Goodbye: 200 * time.Millisecond},
 	}
 	for _, c := range change {
 		c(&cfg)
@@ -432,7 +432,7 @@ func wait[T any](t testing.TB, ch <-chan T, what string) T {
 // trunkTo makes the phone a trunk that we may call, too.
 func trunkTo(target string) func(*Config) {
 	return func(c *Config) {
-		c.Trunks = append(c.Trunks, Trunk{Name: "out", Target: target, Transport: "udp"})
+		c.Trunks = append(c.Trunks, Trunk{Name: "out", Target: target, Transport: "udp", Username: "we", Password: "secret"})
 	}
 }
 
