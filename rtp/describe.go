@@ -3,9 +3,6 @@ package rtp
 import (
 	"bytes"
 	"fmt"
-	"strings"
-
-	"github.com/pion/sdp/v3"
 )
 
 // rejectedLine is an m-line of the far side that we refuse in its place (RFC 3264 section 6).
@@ -14,10 +11,10 @@ type rejectedLine struct{ media, proto, format string }
 // lines are all m-lines in order; the one that we use is among them.
 func (d *description) lines() []rejectedLine {
 	var lines []rejectedLine
-	for _, m := range d.parsed.MediaDescriptions {
-		l := rejectedLine{media: m.MediaName.Media, proto: strings.Join(m.MediaName.Protos, "/"), format: "0"}
-		if len(m.MediaName.Formats) > 0 {
-			l.format = m.MediaName.Formats[0]
+	for _, m := range d.media {
+		l := rejectedLine{media: m.kind, proto: m.proto, format: "0"}
+		if len(m.formats) > 0 {
+			l.format = m.formats[0]
 		}
 		lines = append(lines, l)
 	}
@@ -26,7 +23,7 @@ func (d *description) lines() []rejectedLine {
 
 // describe writes our description: the sound in its line, with the codecs of the table, and every other line refused.
 // The version grows only when something else than before is said (RFC 3264 section 8).
-func (n *Negotiation) describe(table []Format, d Direction, proto string) ([]byte, error) {
+func (n *Negotiation) describe(table []Format, d Direction, proto string) []byte {
 	var b bytes.Buffer
 	family := "IP4"
 	if n.terms.Local.Addr().Is6() {
@@ -48,12 +45,7 @@ func (n *Negotiation) describe(table []Format, d Direction, proto string) ([]byt
 		n.said = bytes.Clone(b.Bytes())
 	}
 	head := fmt.Sprintf("v=0\r\no=%s %d %d IN %s %s\r\n", n.terms.Name, n.id, n.version, family, address)
-	body := append([]byte(head), b.Bytes()...)
-	// What came from the far side (names of refused lines) must not make our own description unreadable.
-	if err := new(sdp.SessionDescription).Unmarshal(body); err != nil {
-		return nil, &Unacceptable{Why: "the offer's m-lines cannot be answered: " + err.Error()}
-	}
-	return body, nil
+	return append([]byte(head), b.Bytes()...)
 }
 
 func (n *Negotiation) describeSound(b *bytes.Buffer, table []Format, d Direction, proto string) {

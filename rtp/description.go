@@ -6,37 +6,17 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/pion/sdp/v3"
 )
-
-// maxDescription is the longest SDP we read: 64 KiB.
-const maxDescription = 64 << 10
 
 // audioProto is plain RTP (RFC 3551).
 const audioProto = "RTP/AVP"
 
-// description is a parsed SDP of the far side.
-type description struct{ parsed sdp.SessionDescription }
-
 // soundLine is the m-line that we use of a description.
 type soundLine struct {
-	*sdp.MediaDescription
-	index   int
-	proto   string
-	mux     bool
-	formats []Format // of codecs we know, in their order
-}
-
-func parseDescription(raw []byte) (*description, error) {
-	if len(raw) > maxDescription {
-		return nil, &Unacceptable{Why: fmt.Sprintf("the session description is longer than %d bytes", maxDescription)}
-	}
-	d := &description{}
-	if err := d.parsed.Unmarshal(raw); err != nil {
-		return nil, &Unacceptable{Why: "the session description cannot be read: " + err.Error()}
-	}
-	return d, nil
+	*mediaLine
+	index  int
+	mux    bool
+	codecs []Format // those we know, in their order
 }
 
 // sound finds the m-line for us: the one used before, else the first of plain RTP. Nil without an error: there was a
@@ -44,27 +24,24 @@ func parseDescription(raw []byte) (*description, error) {
 func (d *description) sound(before int, agreed bool) (*soundLine, error) {
 	why := "no audio is offered"
 	off := false
-	order := make([]int, 0, len(d.parsed.MediaDescriptions)+1)
-	if agreed && before < len(d.parsed.MediaDescriptions) {
+	order := make([]int, 0, len(d.media)+1)
+	if agreed && before < len(d.media) {
 		order = append(order, before)
 	}
-	for i := range d.parsed.MediaDescriptions {
+	for i := range d.media {
 		order = append(order, i)
 	}
 	for _, i := range order {
-		m := d.parsed.MediaDescriptions[i]
-		if m.MediaName.Media != "audio" {
+		m := d.media[i]
+		if m.kind != "audio" {
 			continue
 		}
-		proto := strings.Join(m.MediaName.Protos, "/")
-		switch {
-		case m.MediaName.Port.Value == 0:
+		switch proto := m.proto; {
+		case m.port == 0:
 			off = true
-		case proto == audioProto, proto == "RTP/AVPF" && !hasAttribute(m, "fingerprint"):
-			s := &soundLine{MediaDescription: m, index: i, proto: proto, mux: hasAttribute(m, "rtcp-mux")}
-			s.formats = formatsOf(m)
-			return s, nil
-		case hasAttribute(m, "fingerprint"), strings.Contains(proto, "TLS"):
+		case proto == audioProto, proto == "RTP/AVPF" && !m.has("fingerprint"):
+			return &soundLine{mediaLine: m, index: i, mux: m.has("rtcp-mux"), codecs: formatsOf(m)}, nil
+		case m.has("fingerprint"), strings.Contains(proto, "TLS"):
 			why = "the offer asks for DTLS-SRTP (" + proto + "), which this line does not speak"
 		case strings.Contains(proto, "SAVP"):
 			why = "the offer asks for SRTP (" + proto + "), which this line does not speak"
@@ -78,21 +55,13 @@ func (d *description) sound(before int, agreed bool) (*soundLine, error) {
 	return nil, &Unacceptable{Why: why}
 }
 
-func hasAttribute(m *sdp.MediaDescription, key string) bool {
-	_, has := m.Attribute(key)
-	return has
-}
-
-// address is where they want the sound. held: they gave no address, the way old phones hold (RFC 3264 section 8.4).
-func (d *description) address(m *soundLine) (remote netip.AddrPort, held bool, err error) {
-	c := m.ConnectionInformation
-	if c == nil {
-		c = d.parsed.ConnectionInformation
-	}
-	if c == nil || c.Address == nil {
+// where is the address they want the sound at. held: they gave no address, the way old phones hold (RFC 3264 section 8.4).
+func (d *description) where(m *soundLine) (remote netip.AddrPort, held bool, err error) {
+	address := orElse(m.mediaLine.address, d.address)
+	if address == "" {
 		return remote, false, &Unacceptable{Why: "there is no address (c=) for the sound"}
 	}
-	ip, err := netip.ParseAddr(c.Address.Address)
+	ip, err := netip.ParseAddr(address)
 	if err != nil {
 		return remote, false, &Unacceptable{Why: "the address for the sound is not an IP address"}
 	}
@@ -100,22 +69,18 @@ func (d *description) address(m *soundLine) (remote netip.AddrPort, held bool, e
 	if ip.IsMulticast() {
 		return remote, false, &Unacceptable{Why: "the address for the sound is a multicast group"}
 	}
-	port := m.MediaName.Port.Value
-	if port < 1 || port > 65535 {
-		return remote, false, &Unacceptable{Why: "the port for the sound is out of range"}
-	}
 	if ip.IsUnspecified() {
 		return netip.AddrPort{}, true, nil
 	}
-	return netip.AddrPortFrom(ip, uint16(port)), false, nil
+	return netip.AddrPortFrom(ip, uint16(m.port)), false, nil
 }
 
 // direction as they mean it: of the m-line, else of the session, else both ways. Without an address they only send.
 func (d *description) direction(m *soundLine, held bool) Direction {
 	direction := SendRecv
-	for _, attributes := range [...][]sdp.Attribute{d.parsed.Attributes, m.Attributes} {
+	for _, attributes := range [...][]attribute{d.attributes, m.attributes} {
 		for _, a := range attributes {
-			if named, ok := directionNamed(a.Key); ok {
+			if named, ok := directionNamed(a.key); ok {
 				direction = named
 			}
 		}
@@ -131,7 +96,7 @@ func (d *description) control(m *soundLine, remote netip.AddrPort) netip.AddrPor
 	if !remote.IsValid() || m.mux {
 		return remote
 	}
-	if value, ok := m.Attribute("rtcp"); ok {
+	if value, ok := m.attribute("rtcp"); ok {
 		words := strings.Fields(value)
 		if len(words) == 0 {
 			return netip.AddrPort{}
@@ -156,7 +121,7 @@ func (d *description) control(m *soundLine, remote netip.AddrPort) netip.AddrPor
 
 // format of a codec in their numbers.
 func (m *soundLine) format(c Codec) (Format, bool) {
-	for _, f := range m.formats {
+	for _, f := range m.codecs {
 		if f.Codec == c {
 			return f, true
 		}
@@ -167,12 +132,12 @@ func (m *soundLine) format(c Codec) (Format, bool) {
 // names tells what they speak, for people.
 func (m *soundLine) names() string {
 	var names []string
-	for _, n := range m.MediaName.Formats {
+	for _, n := range m.formats {
 		pt, err := strconv.ParseUint(n, 10, 7)
 		if err != nil {
 			continue
 		}
-		name, clock := mapping(m.MediaDescription, uint8(pt))
+		name, clock := mapping(m.mediaLine, uint8(pt))
 		names = append(names, fmt.Sprintf("%.20q/%d", name, clock))
 		if len(names) == 10 {
 			break
@@ -183,10 +148,10 @@ func (m *soundLine) names() string {
 
 // formatsOf reads the codecs of an m-line, by name and clock, and puts the telephone-event of the right clock beside
 // each of them.
-func formatsOf(m *sdp.MediaDescription) []Format {
+func formatsOf(m *mediaLine) []Format {
 	var formats []Format
 	events := map[int]uint8{}
-	for _, n := range m.MediaName.Formats {
+	for _, n := range m.formats {
 		number, err := strconv.ParseUint(n, 10, 7)
 		if err != nil {
 			continue
@@ -226,13 +191,13 @@ func codecNamed(name string, clock int) (Codec, bool) {
 }
 
 // mapping is the rtpmap of a payload type, or what RFC 3551 table 4 says of it.
-func mapping(m *sdp.MediaDescription, pt uint8) (name string, clock int) {
+func mapping(m *mediaLine, pt uint8) (name string, clock int) {
 	prefix := strconv.Itoa(int(pt)) + " "
-	for _, a := range m.Attributes {
-		if a.Key != "rtpmap" || !strings.HasPrefix(a.Value, prefix) {
+	for _, a := range m.attributes {
+		if a.key != "rtpmap" || !strings.HasPrefix(a.value, prefix) {
 			continue
 		}
-		name, rate, _ := strings.Cut(strings.TrimSpace(a.Value[len(prefix):]), "/")
+		name, rate, _ := strings.Cut(strings.TrimSpace(a.value[len(prefix):]), "/")
 		rate, channels, stereo := strings.Cut(rate, "/")
 		clock, err := strconv.Atoi(rate)
 		if err != nil || stereo && channels != "1" && !strings.EqualFold(name, Opus.Name) {
@@ -252,11 +217,11 @@ func mapping(m *sdp.MediaDescription, pt uint8) (name string, clock int) {
 }
 
 // parameters is the fmtp of a payload type.
-func parameters(m *sdp.MediaDescription, pt uint8) string {
+func parameters(m *mediaLine, pt uint8) string {
 	prefix := strconv.Itoa(int(pt)) + " "
-	for _, a := range m.Attributes {
-		if a.Key == "fmtp" && strings.HasPrefix(a.Value, prefix) {
-			return a.Value[len(prefix):]
+	for _, a := range m.attributes {
+		if a.key == "fmtp" && strings.HasPrefix(a.value, prefix) {
+			return a.value[len(prefix):]
 		}
 	}
 	return ""
@@ -282,9 +247,9 @@ func (f *Format) readParameters(fmtp string) {
 	}
 }
 
-func ptimeOf(m *sdp.MediaDescription) time.Duration {
+func ptimeOf(m *mediaLine) time.Duration {
 	milliseconds := func(key string) time.Duration {
-		value, _ := m.Attribute(key)
+		value, _ := m.attribute(key)
 		n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 		if err != nil || !(n >= 1 && n <= 200) {
 			return 0

@@ -35,13 +35,13 @@ func (in *input) Packet(p *Packet) {
 	if s.input != in || !s.speaks() {
 		return
 	}
-	s.clock.heard = p.Arrived
-	switch {
+	switch same := p.Format.Codec == s.format.Codec; {
 	case p.Event:
 		in.press(p)
-	case s.keys.sounding:
-		// no sound while a digit is sent; the timestamps go on
-	case p.Format.Codec == s.format.Codec:
+	case same && s.keys.sounding:
+		s.clock.heard = p.Arrived // no sound while a digit is sent; the timestamps go on
+	case same:
+		s.clock.heard = p.Arrived
 		in.coder = nil
 		in.forward(p)
 	default:

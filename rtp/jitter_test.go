@@ -1,6 +1,7 @@
 package rtp
 
 import (
+	"encoding/binary"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -14,6 +15,7 @@ type line struct {
 	ptime   time.Duration
 	drift   float64                                // the source's clock runs faster by this share
 	delay   func(n int) (d time.Duration, ok bool) // of packet n; false: lost
+	tone    [200]int16                             // 11 waves of 440 Hz
 	decoder *fakeDecoder
 	buffer  *jitterBuffer
 
@@ -33,10 +35,14 @@ type flight struct {
 
 func newLine(t *testing.T, delay func(n int) (time.Duration, bool)) *line {
 	d := &fakeDecoder{rate: 8000}
-	return &line{
+	l := &line{
 		t: t, random: rand.New(rand.NewPCG(1, 2)), ptime: Tick, delay: delay, decoder: d,
 		buffer: newJitterBuffer(8000, d), start: time.Unix(1000, 0),
 	}
+	for i := range l.tone {
+		l.tone[i] = int16(8000 * math.Sin(2*math.Pi*440*float64(i)/8000))
+	}
+	return l
 }
 
 // send puts packets on the line until the given time since start.
@@ -47,12 +53,10 @@ func (l *line) send(until time.Duration) {
 			return
 		}
 		n := int(l.ptime * 8000 / time.Second)
-		pcm := make([]int16, n)
-		for i := range pcm {
-			pcm[i] = int16(8000 * math.Sin(2*math.Pi*440*float64(l.sent*n+i)/8000))
+		payload := make([]byte, 0, 2*n)
+		for i := range n {
+			payload = binary.BigEndian.AppendUint16(payload, uint16(l.tone[(l.sent*n+i)%len(l.tone)]))
 		}
-		payload := make([]byte, 2*n)
-		_, _ = fakeEncoder(8000).Encode(payload, pcm)
 		p := Packet{Sequence: uint16(l.sent + 65000), Timestamp: uint32(l.sent * n), Payload: payload, SSRC: 1}
 		if d, ok := l.delay(l.sent); ok {
 			l.flying = append(l.flying, flight{packet: p, at: l.start.Add(local + d)})

@@ -76,7 +76,7 @@ func (n *Negotiation) Offer() ([]byte, error) {
 		}
 	}
 	n.offered = table
-	return n.describe(table, n.terms.Wish, audioProto)
+	return n.describe(table, n.terms.Wish, audioProto), nil
 }
 
 // received is the format of the agreed codec as the far side sends it to us.
@@ -105,7 +105,7 @@ func (n *Negotiation) Answer(offer []byte) ([]byte, *Agreement, error) {
 	var body []byte
 	if media == nil { // they took the sound away; so do we (RFC 3264 section 8.2)
 		next.agreed = &Agreement{Direction: Inactive}
-		body, err = next.describe(nil, Inactive, audioProto)
+		body = next.describe(nil, Inactive, audioProto)
 	} else {
 		body, err = next.answer(d, media)
 	}
@@ -121,7 +121,7 @@ func (n *Negotiation) answer(d *description, media *soundLine) ([]byte, error) {
 	if !ok {
 		return nil, &Unacceptable{Why: "no common codec; offered are " + media.names()}
 	}
-	remote, held, err := d.address(media)
+	remote, held, err := d.where(media)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func (n *Negotiation) answer(d *description, media *soundLine) ([]byte, error) {
 		Send: &chosen, Receive: receiving([]Format{chosen}), Direction: d.direction(media, held).Answer(n.terms.Wish),
 		Remote: remote, Control: d.control(media, remote), Mux: media.mux,
 	}
-	return n.describe([]Format{chosen}, n.agreed.Direction, media.proto)
+	return n.describe([]Format{chosen}, n.agreed.Direction, media.proto), nil
 }
 
 // choose finds the codec to answer with: the agreed one while it is offered, else the first of our order.
@@ -166,13 +166,13 @@ func (n *Negotiation) Accept(answer []byte) (*Agreement, error) {
 	if media == nil {
 		return nil, &Unacceptable{Why: "the far side refused the sound (port 0)"}
 	}
-	remote, held, err := d.address(media)
+	remote, held, err := d.where(media)
 	if err != nil {
 		return nil, err
 	}
 	var common []Format // what both said, with our numbers, as we shall receive it
 	var send *Format
-	for _, theirs := range media.formats {
+	for _, theirs := range media.codecs {
 		i := slices.IndexFunc(n.offered, func(f Format) bool { return f.Codec == theirs.Codec })
 		if i < 0 {
 			continue

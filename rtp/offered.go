@@ -12,8 +12,8 @@ func Offered(offer []byte) ([]Codec, error) {
 	}
 	var codecs []Codec
 	audio := false
-	for _, m := range d.parsed.MediaDescriptions {
-		if m.MediaName.Media != "audio" || m.MediaName.Port.Value == 0 {
+	for _, m := range d.media {
+		if m.kind != "audio" || m.port == 0 {
 			continue
 		}
 		audio = true

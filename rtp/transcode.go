@@ -19,8 +19,9 @@ type speaker struct {
 	encoder Encoder
 	rate    int // of encoder
 	failed  bool
-	pcm     [16000 / 1000 * 60]int16 // what waits until a packet is full
+	pcm     [16000 / 1000 * 60]int16 // what waits until a packet is full: pcm[:n]
 	n       int
+	waiting int // Hz of what waits
 	payload [maxPayload]byte
 }
 
@@ -46,6 +47,7 @@ func (in *input) decode(p *Packet) {
 	if c.jitter == nil {
 		return
 	}
+	s.clock.heard = p.Arrived
 	if !c.jitter.push(p) {
 		c.jitter.discarded++
 	}
@@ -67,12 +69,9 @@ func (in *input) transcode(at time.Time) bool {
 		return false
 	}
 	k := &s.speaker
-	if c.rate != k.rate {
-		k.n = 0
-	}
 	n := c.rate / 50
-	if k.n+n > len(k.pcm) {
-		k.n = 0
+	if c.rate != k.waiting || k.n+n > len(k.pcm) {
+		k.n, k.waiting = 0, c.rate
 	}
 	c.jitter.pull(k.pcm[k.n:k.n+n], at)
 	k.n += n
