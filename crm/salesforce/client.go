@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -75,8 +78,11 @@ func (s Settings) withDefaults() Settings {
 func (s Settings) check() error {
 	login, err := url.Parse(s.LoginURL)
 	var errs []error
-	if err != nil || login.Host == "" || login.Scheme != "https" && login.Scheme != "http" {
+	switch {
+	case err != nil || login.Host == "" || login.Scheme != "https" && login.Scheme != "http":
 		errs = append(errs, fmt.Errorf("login URL %q: want https://host", s.LoginURL))
+	case login.Scheme == "http" && !loopback(login.Hostname()):
+		errs = append(errs, fmt.Errorf("login URL %q: want https, the session would travel in the clear", s.LoginURL))
 	}
 	if s.ClientID == "" {
 		errs = append(errs, errors.New("no client id: the consumer key of the External Client App"))
@@ -88,6 +94,12 @@ func (s Settings) check() error {
 		errs = append(errs, errors.New("neither a private key (JWT bearer) nor a client secret (client credentials)"))
 	}
 	return errors.Join(errs...)
+}
+
+// loopback is where a simulator lives.
+func loopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
 // Client is one org. All methods are safe for concurrent use.
@@ -102,9 +114,13 @@ type Client struct {
 	tasks  *tasks
 	count  *metrics
 
-	life context.Context // ends with Close; what is shared between callers runs under it
-	end  context.CancelFunc
-	work sync.WaitGroup // flights: token requests and lookups
+	asked atomic.Int32 // how much is asked of the org's objects: an index of breadths
+
+	life   context.Context // ends with Close; what is shared between callers runs under it
+	end    context.CancelFunc
+	work   sync.WaitGroup // flights: token requests and lookups
+	gate   sync.Mutex     // between the last start and Close
+	closed bool           // guarded by gate
 }
 
 var (
@@ -130,7 +146,9 @@ func New(s Settings, log *zap.Logger) (*Client, error) {
 	}
 	c.life, c.end = context.WithCancel(context.Background())
 	c.lanes = [lanes]chan struct{}{urgent: make(chan struct{}, mostUrgent), patient: make(chan struct{}, mostPatient)}
-	c.tokens = &tokens{session: s.Session, fetch: c.login, start: c.start}
+	c.tokens = &tokens{session: s.Session, start: c.start, fetch: func(ctx context.Context) (*token, error) {
+		return guarded("login", func() (*token, error) { return c.login(ctx) })
+	}}
 	c.known = newPeople(s.Cache, s.CacheFor)
 	c.tasks = &tasks{c: c}
 	c.usage.reserve = s.Reserve
@@ -154,17 +172,27 @@ func ours(connect time.Duration) *http.Transport {
 
 // start runs what several callers share. It reports false after Close.
 func (c *Client) start(limit time.Duration, f func(ctx context.Context)) bool {
-	if c.life.Err() != nil {
+	c.gate.Lock()
+	defer c.gate.Unlock()
+	if c.closed {
 		return false
 	}
-	c.work.Add(1)
-	go func() {
-		defer c.work.Done()
+	c.work.Go(func() {
 		ctx, cancel := context.WithTimeout(c.life, limit)
 		defer cancel()
 		f(ctx)
-	}()
+	})
 	return true
+}
+
+// guarded runs what reads the org's answers: a byte that we did not think of fails one question and not the process.
+func guarded[T any](op string, f func() (T, error)) (result T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("salesforce %s: panic: %v\n%s", op, p, debug.Stack())
+		}
+	}()
+	return f()
 }
 
 // Warm gets a token and opens a connection, so that the first call does not pay for them.
@@ -203,6 +231,9 @@ func (c *Client) Run(ctx context.Context) {
 
 // Close ends what is under way and waits for it.
 func (c *Client) Close() {
+	c.gate.Lock()
+	c.closed = true
+	c.gate.Unlock()
 	c.end()
 	c.work.Wait()
 	c.http.CloseIdleConnections()

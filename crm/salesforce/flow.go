@@ -74,13 +74,15 @@ func (c *Client) runFlow(ctx context.Context, flow string, in map[string]any) (m
 	if err != nil {
 		return nil, fmt.Errorf("salesforce flow: %w", err)
 	}
-	r, err := c.do(ctx, ask{op: "flow", lane: urgent, method: http.MethodPost, path: c.data("/actions/custom/flow/" + flow), body: body})
+	r, err := c.do(ctx, ask{op: "flow", lane: urgent, method: http.MethodPost, repeat: true,
+		path: c.data("/actions/custom/flow/" + flow), body: body})
 	if err != nil {
 		return nil, err
 	}
 	return readFlow(r.body)
 }
 
+// readFlow takes the outputs out of the one result there must be.
 func readFlow(body []byte) (map[string]json.RawMessage, error) {
 	var results []struct {
 		IsSuccess bool                       `json:"isSuccess"`

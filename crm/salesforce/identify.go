@@ -3,6 +3,7 @@ package salesforce
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -10,11 +11,13 @@ import (
 	"strconv"
 	"strings"
 
+	"go.uber.org/zap"
+
 	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/crm"
 )
 
-// most is how many of each object are asked for: one more than are shown, so that "more than ten" is known.
+// How many of each object are asked for: one more than are shown, so that "more than ten" is known.
 const (
 	mostShown = 10
 	mostFound = mostShown + 1
@@ -29,12 +32,14 @@ type object struct {
 	where  string
 }
 
-func objects() []object {
-	return []object{
-		{name: "Contact", phones: []string{"Phone", "MobilePhone", "HomePhone", "OtherPhone"}, more: "Id,Name,AccountId,Account.Name"},
-		{name: "Account", phones: []string{"Phone"}, more: "Id,Name"},
-		{name: "Lead", phones: []string{"Phone", "MobilePhone"}, more: "Id,Name,Company", where: " WHERE IsConverted = false"},
-	}
+// breadths are what is asked for, from all to little: an org may not let us see some fields, or have no Leads.
+func breadths() [][]object {
+	contact := object{name: "Contact", phones: []string{"Phone", "MobilePhone", "HomePhone", "OtherPhone"}, more: "Id,Name,AccountId,Account.Name"}
+	account := object{name: "Account", phones: []string{"Phone"}, more: "Id,Name"}
+	lead := object{name: "Lead", phones: []string{"Phone", "MobilePhone"}, more: "Id,Name,Company", where: " WHERE IsConverted = false"}
+	plain := contact
+	plain.phones = []string{"Phone", "MobilePhone"}
+	return [][]object{{contact, account, lead}, {plain, account, lead}, {plain, account}}
 }
 
 // Identify implements crm.Identifier: Contacts, Accounts and Leads under the number, verified by their digits. What is
@@ -46,13 +51,26 @@ func (c *Client) Identify(ctx context.Context, number call.Number) (call.Match, 
 		return call.Match{Looked: true}, nil
 	}
 	return c.known.get(ctx, forms[0], func(found func(call.Match, error)) bool {
-		return c.start(c.set.Identify, func(ctx context.Context) { found(c.search(ctx, number, forms)) })
+		return c.start(c.set.Identify, func(ctx context.Context) {
+			found(guarded("search", func() (call.Match, error) { return c.search(ctx, number, forms) }))
+		})
 	})
 }
 
+// search asks for all that we may see. When the org knows less than that, it says so once, and is asked for less from
+// then on.
 func (c *Client) search(ctx context.Context, number call.Number, forms []string) (call.Match, error) {
+	asked := int(c.asked.Load())
+	objects := breadths()[asked]
 	r, err := c.do(ctx, ask{op: "search", lane: urgent, method: http.MethodGet, path: c.data("/search"),
-		query: url.Values{"q": {sosl(forms)}}})
+		query: url.Values{"q": {sosl(forms, objects)}}})
+	var e *APIError
+	if errors.As(err, &e) && (e.Code == "INVALID_FIELD" || e.Code == "INVALID_TYPE") && asked+1 < len(breadths()) {
+		if c.asked.CompareAndSwap(int32(asked), int32(asked+1)) {
+			c.log.Warn("not all phone fields can be seen; asking for fewer", zap.String("code", e.Code), zap.String("message", e.Message))
+		}
+		return c.search(ctx, number, forms)
+	}
 	if err != nil {
 		return call.Match{}, err
 	}
@@ -60,19 +78,15 @@ func (c *Client) search(ctx context.Context, number call.Number, forms []string)
 	if err != nil {
 		return call.Match{}, err
 	}
-	session, err := c.tokens.get(ctx, nil)
-	if err != nil {
-		return call.Match{}, err
-	}
-	return verified(hits, number, c.set.Region, session.instance.String()), nil
+	return verified(hits, objects, number, c.set.Region, r.instance), nil
 }
 
 // sosl looks for the words in every phone field. They are digits only: nothing that a caller sends can end the search
 // expression.
-func sosl(forms []string) string {
+func sosl(forms []string, objects []object) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "FIND {%s} IN PHONE FIELDS RETURNING ", strings.Join(forms, " OR "))
-	for i, o := range objects() {
+	for i, o := range objects {
 		if i > 0 {
 			b.WriteString(", ")
 		}
@@ -117,15 +131,15 @@ func (h hit) text(field string) string {
 }
 
 // verified keeps the hits that really have the number: the search also finds faxes and numbers with the same end.
-func verified(hits []hit, number call.Number, region, instance string) call.Match {
+func verified(hits []hit, objects []object, number call.Number, region, instance string) call.Match {
 	m := call.Match{Looked: true}
 	shown := map[string]int{}
 	for _, h := range hits {
-		i := slices.IndexFunc(objects(), func(o object) bool { return o.name == h.object })
+		i := slices.IndexFunc(objects, func(o object) bool { return o.name == h.object })
 		if i < 0 || !crm.IsID(h.text("Id")) {
 			continue
 		}
-		has := slices.ContainsFunc(objects()[i].phones, func(field string) bool { return crm.Same(number, h.text(field), region) })
+		has := slices.ContainsFunc(objects[i].phones, func(field string) bool { return crm.Same(number, h.text(field), region) })
 		if !has {
 			continue
 		}

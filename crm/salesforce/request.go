@@ -34,13 +34,14 @@ type ask struct {
 	path   string // escaped, from the root of the host
 	query  url.Values
 	body   []byte // JSON
+	repeat bool   // harmless to send twice, whatever the method says
 }
 
 // reply is a good answer.
 type reply struct {
-	status int
-	body   []byte
-	header http.Header
+	status   int
+	body     []byte
+	instance string // the org's address: scheme and host
 }
 
 // data is a path of the REST API in the version we speak.
@@ -89,6 +90,9 @@ func (c *Client) once(ctx context.Context, a ask, session *token) (reply, error)
 	if a.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	if a.repeat {
+		repeatable(req)
+	}
 	began := time.Now()
 	r, err := c.send(req, a.op, mostBody)
 	c.count.did(a.op, err, time.Since(began))
@@ -115,8 +119,12 @@ func (c *Client) send(req *http.Request, op string, most int64) (reply, error) {
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return reply{}, newAPIError(op, resp.StatusCode, resp.Header, body)
 	}
-	return reply{status: resp.StatusCode, body: body, header: resp.Header}, nil
+	return reply{status: resp.StatusCode, body: body, instance: req.URL.Scheme + "://" + req.URL.Host}, nil
 }
+
+// repeatable lets the transport send the request again when the far side has just closed the idle connection it was
+// written to. The empty header is net/http's word for that and is not sent.
+func repeatable(req *http.Request) { req.Header["Idempotency-Key"] = []string{} }
 
 // bare takes the address out of an error of net/http: it holds the caller's number.
 func bare(err error) error {

@@ -136,6 +136,7 @@ func (c *Client) login(ctx context.Context) (*token, error) {
 		return nil, errors.New("salesforce login: bad login URL")
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	repeatable(req)
 	began := time.Now()
 	r, err := c.send(req, "login", mostLogin)
 	c.count.did("login", err, time.Since(began))

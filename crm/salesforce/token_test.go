@@ -89,6 +89,7 @@ func TestSecretsAreInNoError(t *testing.T) {
 	if err := c.Warm(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	s.CloseClientConnections()
 	s.Server.Close()
 	_, err := c.Identify(t.Context(), "+358400835862")
 	if err == nil {
