@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/cordboard/cordboard/access"
 	"github.com/cordboard/cordboard/agent"
@@ -40,10 +41,10 @@ type house struct {
 func newGuard(t *testing.T, more ...func(*access.Config)) *access.Guard {
 	t.Helper()
 	cfg := access.Config{Secret: bytes.Repeat([]byte("s"), 32), Users: []access.User{
-		{ID: "anna", Name: "Anna Virtanen", Extension: "1001", Password: "demo-anna"},
-		{ID: "bo", Name: "Bo Ek", Extension: "1002", Password: "demo-bo", Roles: []access.Role{access.Agent}},
-		{ID: "sue", Name: "Sue Salo", Extension: "1009", Password: "demo-sue", Roles: []access.Role{access.Supervisor}},
-		{ID: "root", Name: "Root", Password: "demo-root", Roles: []access.Role{access.Admin}}, // no agent
+		{ID: "anna", Name: "Anna Virtanen", Extension: "1001", PasswordHash: hashed(t, "demo-anna")},
+		{ID: "bo", Name: "Bo Ek", Extension: "1002", PasswordHash: hashed(t, "demo-bo"), Roles: []access.Role{access.Agent}},
+		{ID: "sue", Name: "Sue Salo", Extension: "1009", PasswordHash: hashed(t, "demo-sue"), Roles: []access.Role{access.Supervisor}},
+		{ID: "root", Name: "Root", PasswordHash: hashed(t, "demo-root"), Roles: []access.Role{access.Admin}}, // no agent
 	}}
 	for _, f := range more {
 		f(&cfg)
@@ -53,6 +54,16 @@ func newGuard(t *testing.T, more ...func(*access.Config)) *access.Guard {
 		t.Fatal(err)
 	}
 	return g
+}
+
+// hashed is a hash that costs little.
+func hashed(t *testing.T, password string) string {
+	t.Helper()
+	h, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(h)
 }
 
 func newHouse(t *testing.T, change ...func(*Config)) *house {

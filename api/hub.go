@@ -52,7 +52,7 @@ type hub struct {
 
 func newHub(cfg Config) *hub {
 	return &hub{log: cfg.Log, buffer: cfg.WatcherBuffer,
-		watchers: make(map[string][]*watcher), parts: make(map[call.ID]map[string]bool)}
+		watchers: make(map[string][]*watcher), everyone: make(map[*watcher]bool), parts: make(map[call.ID]map[string]bool)}
 }
 
 // watch opens a stream for the session's user.
@@ -67,6 +67,9 @@ func (h *hub) watch(s access.Session, all bool) (*watcher, error) {
 	}
 	w := &watcher{user: s.User, token: s.Token, all: all, events: make(chan event, h.buffer), gone: make(chan struct{})}
 	h.watchers[s.User.ID] = append(h.watchers[s.User.ID], w)
+	if all {
+		h.everyone[w] = true
+	}
 	h.count++
 	return w, nil
 }
@@ -90,6 +93,7 @@ func (h *hub) drop(w *watcher) {
 	} else {
 		h.watchers[w.user.ID] = mine
 	}
+	delete(h.everyone, w)
 	h.count--
 	close(w.gone)
 }
@@ -135,7 +139,7 @@ func (h *hub) saw(e call.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	concerned := h.note(e)
-	h.tell(event{"call", data}, func(w *watcher) bool { return w.all || concerned[w.user.ID] })
+	h.tell(event{"call", data}, h.whom(concerned))
 	h.forget(e)
 }
 
@@ -181,7 +185,7 @@ func (h *hub) agentChanged(s agent.Status) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.tell(event{"agent", data}, func(w *watcher) bool { return w.all || w.user.ID == s.ID })
+	h.tell(event{"agent", data}, h.whom(map[string]bool{s.ID: true}))
 }
 
 func (h *hub) queuesChanged(queues []Queue) {
@@ -192,13 +196,27 @@ func (h *hub) queuesChanged(queues []Queue) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.tell(event{"queues", data}, func(*watcher) bool { return true })
+	h.tell(event{"queues", data}, h.those(func(*watcher) bool { return true }))
 }
 
-// tell passes an event on to the watchers that match. One whose buffer is full is dropped: it connects again and is told
+// whom lists the watchers of what concerns these users. h.mu is held.
+func (h *hub) whom(users map[string]bool) []*watcher {
+	var found []*watcher
+	for user := range users {
+		found = append(found, h.watchers[user]...)
+	}
+	for w := range h.everyone {
+		if !users[w.user.ID] {
+			found = append(found, w)
+		}
+	}
+	return found
+}
+
+// tell passes an event on. A watcher whose buffer is full is dropped: it connects again and is told
 // everything anew, and nobody waits for it. h.mu is held, which keeps events in order; the send never blocks.
-func (h *hub) tell(e event, match func(*watcher) bool) {
-	for _, w := range h.those(match) {
+func (h *hub) tell(e event, watchers []*watcher) {
+	for _, w := range watchers {
 		select {
 		case w.events <- e:
 		default:

@@ -3,13 +3,14 @@ package api
 import (
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
 
 // Bounds of what pages may announce.
 const (
-	maxIntents      = 10_000
+	maxIntents      = 20 // of one agent
 	maxContext      = 20
 	maxContextValue = 500
 	intentLifetime  = time.Minute
@@ -18,47 +19,41 @@ const (
 // intents are calls announced and not yet placed.
 type intents struct {
 	mu      sync.Mutex
-	waiting map[string]waitingIntent // by token; guarded by mu
+	waiting map[string][]waitingIntent // by agent, the oldest first; guarded by mu
 }
 
 type waitingIntent struct {
 	Intent
+	token   string
 	expires time.Time
 }
 
-func newIntents() *intents { return &intents{waiting: make(map[string]waitingIntent)} }
+func newIntents() *intents { return &intents{waiting: make(map[string][]waitingIntent)} }
 
-// put keeps an intent. When there are too many, those of the past go, and if that is not enough, any: an announcement is
-// a courtesy, and its call goes through without it.
+// put keeps an intent. When the agent has too many, her oldest goes: an announcement is a courtesy, and its call goes
+// through without it.
 func (t *intents) put(i Intent, now time.Time) (token string, expires time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.waiting) >= maxIntents {
-		for k, w := range t.waiting {
-			if now.After(w.expires) {
-				delete(t.waiting, k)
-			}
-		}
+	mine := t.waiting[i.Agent]
+	if len(mine) >= maxIntents {
+		mine = slices.Delete(mine, 0, 1)
 	}
-	for k := range t.waiting {
-		if len(t.waiting) < maxIntents {
-			break
-		}
-		delete(t.waiting, k)
-	}
-	token, expires = rand.Text(), now.Add(intentLifetime)
-	t.waiting[token] = waitingIntent{i, expires}
-	return token, expires
+	w := waitingIntent{Intent: i, token: rand.Text(), expires: now.Add(intentLifetime)}
+	t.waiting[i.Agent] = append(mine, w)
+	return w.token, w.expires
 }
 
 func (t *intents) take(token, agent string, now time.Time) (Intent, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	w, ok := t.waiting[token]
-	if !ok || w.Agent != agent {
+	mine := t.waiting[agent]
+	i := slices.IndexFunc(mine, func(w waitingIntent) bool { return w.token == token })
+	if i < 0 {
 		return Intent{}, false
 	}
-	delete(t.waiting, token)
+	w := mine[i]
+	t.waiting[agent] = slices.Delete(mine, i, i+1)
 	return w.Intent, !now.After(w.expires)
 }
 

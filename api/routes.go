@@ -33,7 +33,7 @@ func (a *API) huma() huma.API {
 	cfg.OpenAPIPath = "/openapi"
 	cfg.DocsPath, cfg.SchemasPath = "", ""
 	cfg.CreateHooks = nil // the only one adds $schema links
-	cfg.Transformers = append(cfg.Transformers, nameTheProblem)
+	cfg.Transformers = append(cfg.Transformers, a.nameTheProblem)
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"session": {Type: "http", Scheme: "bearer", Description: "The token of POST /login"},
 		"stream": {Type: "apiKey", In: "query", Name: "access_token",

@@ -99,13 +99,16 @@ func (a *API) turnAway(api huma.API, ctx huma.Context, detail string) {
 	}
 }
 
-// nameTheProblem makes a problem's detail say what is wrong with which value, and keeps our own troubles to ourselves.
-func nameTheProblem(_ huma.Context, _ string, v any) (any, error) {
+// nameTheProblem makes a problem's detail say what is wrong with which value. Our own troubles go to the log alone.
+func (a *API) nameTheProblem(ctx huma.Context, _ string, v any) (any, error) {
 	p, ok := v.(*huma.ErrorModel)
 	if !ok {
 		return v, nil
 	}
 	if p.Status >= http.StatusInternalServerError {
+		for _, e := range p.Errors {
+			a.cfg.Log.Error("request went wrong", zap.String("operation", ctx.Operation().OperationID), zap.Error(e))
+		}
 		p.Errors = nil
 		if p.Status == http.StatusInternalServerError {
 			p.Detail = "something went wrong in the gateway; its log says what"
