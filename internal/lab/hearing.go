@@ -78,7 +78,7 @@ func (s *stream) count(p Heard, r *Report) {
 		r.Reordered++
 		s.lowest = min(s.lowest, n)
 	}
-	if s.before.Samples > 0 && n == s.highest+1 && !p.Event && !s.before.Event {
+	if s.before.Samples > 0 && n == s.highest+1 && !p.Event && !s.before.Event && !p.Marker { // a marker begins anew after a pause
 		step, want := int(p.Timestamp-s.before.Timestamp), s.before.Samples
 		if step != want && step != 6*want { // 48 kHz against our 8
 			r.Jumps++

@@ -23,6 +23,7 @@ func TestP5_ClosedSessionsLeaveNothingInTheSharedPort(t *testing.T) {
 	far.Say(lab.Tone(440, -12))
 	keep.Out().Hear(keep)
 	far.Ear().MustHear(t, 440, 2*time.Second, 300*time.Millisecond)
+	rest(t)
 	before := runtime.NumGoroutine()
 	for range 20 {
 		s, err := n.Session(Policy{Name: "passing"})
