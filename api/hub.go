@@ -45,6 +45,7 @@ type hub struct {
 
 	mu       sync.Mutex
 	watchers map[string][]*watcher       // by user id, the oldest first; guarded by mu
+	everyone map[*watcher]bool           // those who watch everybody; guarded by mu
 	count    int                         // guarded by mu
 	parts    map[call.ID]map[string]bool // the agents who have a part in a call going on; guarded by mu
 	closed   bool                        // guarded by mu
