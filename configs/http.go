@@ -1,5 +1,10 @@
 package configs
 
+import (
+	"fmt"
+	"strings"
+)
+
 // HTTP is the one HTTP door: the web phone, the API and SIP over WebSocket.
 type HTTP struct {
 	Listen string `yaml:"listen"` // host:port
@@ -14,4 +19,20 @@ type HTTP struct {
 
 func defaultHTTP() HTTP {
 	return HTTP{Listen: "127.0.0.1:8080", PublicURL: "http://127.0.0.1:8080"}
+}
+
+func (c *checker) checkHTTP() {
+	h := &c.cfg.HTTP
+	c.hostPort("http.listen", h.Listen, true)
+	c.origin("http.public_url", h.PublicURL)
+	h.PublicURL = strings.TrimSuffix(h.PublicURL, "/")
+	for i, o := range h.Origins {
+		c.origin(fmt.Sprintf("http.origins[%d]", i), o)
+		h.Origins[i] = strings.TrimSuffix(o, "/")
+	}
+	for i, a := range h.FrameAncestors {
+		if a != "'self'" && !frameSource.MatchString(a) {
+			c.bad(fmt.Sprintf("http.frame_ancestors[%d]", i), a, `is no source of a Content-Security-Policy; write "https://*.lightning.force.com" or the like`)
+		}
+	}
 }

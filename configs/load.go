@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 
-	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 )
 
 // shipped are the files of this folder, so that one binary can show its defaults and run its demo.
@@ -27,10 +28,24 @@ func Load(path string) (*Config, error) {
 // Parse is Load for a text that is already in memory; name stands for the file in messages, and its folder is the one
 // that relative paths start from.
 func Parse(name string, text []byte) (*Config, error) {
-	cfg := Default()
-	if err := yaml.UnmarshalWithOptions(text, cfg, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Base(name), err)
+	dir, err := filepath.Abs(filepath.Dir(name))
+	if err != nil {
+		return nil, fmt.Errorf("find the folder of %s: %w", name, err)
 	}
+	cfg := Default()
+	r := &reader{dir: dir, lines: map[string]int{}, anchors: map[string]ast.Node{}}
+	if root := r.parse(text); root != nil {
+		r.read("", root, reflect.ValueOf(cfg).Elem())
+	}
+	c := &checker{cfg: cfg, dir: dir, lines: r.lines}
+	c.check()
+	if problems := inOrder(r.problems, c.problems); len(problems) > 0 {
+		return nil, &Report{File: name, Problems: problems}
+	}
+	if r.plain > 0 {
+		c.warn("(document)", "", plainText(r.plain))
+	}
+	cfg.Warnings = c.warnings
 	return cfg, nil
 }
 

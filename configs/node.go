@@ -25,3 +25,16 @@ type Log struct {
 }
 
 func defaultLog() Log { return Log{Level: "info", Format: "json"} }
+
+func (c *checker) checkNode() {
+	n := &c.cfg.Node
+	if n.DataDir == "" {
+		c.bad("node.data_dir", "", `is empty; name a folder, or write "temporary" to keep nothing`)
+	}
+	if !n.Temporary() {
+		n.DataDir = c.absolute(n.DataDir)
+	}
+	c.between("node.drain_timeout", n.Drain, 0, 24*time.Hour)
+	oneOf(c, "log.level", c.cfg.Log.Level, "debug", "info", "warn", "error")
+	oneOf(c, "log.format", c.cfg.Log.Format, "json", "console")
+}

@@ -1,7 +1,10 @@
 package configs
 
 import (
+	"cmp"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 )
 
@@ -47,4 +50,23 @@ func (r *Report) Error() string {
 		b.WriteString(p.String())
 	}
 	return b.String()
+}
+
+// inOrder are all problems as they stand in the file; what is not in the file comes last. A check of a value that could
+// not be read would only repeat it.
+func inOrder(reading, checking []Problem) []Problem {
+	all := slices.Clone(reading)
+	for _, p := range checking {
+		if !slices.ContainsFunc(reading, func(r Problem) bool { return r.Path == p.Path }) {
+			all = append(all, p)
+		}
+	}
+	place := func(p Problem) int {
+		if p.Line == 0 {
+			return math.MaxInt
+		}
+		return p.Line
+	}
+	slices.SortStableFunc(all, func(a, b Problem) int { return cmp.Compare(place(a), place(b)) })
+	return all
 }

@@ -27,3 +27,26 @@ func defaultOutbox() Outbox {
 		Batch: 200, Interval: time.Second, RetryFirst: 2 * time.Second, RetryMax: 5 * time.Minute, Lease: 2 * time.Minute,
 	}
 }
+
+// A caller hears ringing for so long at least and at most while Salesforce is asked.
+const (
+	minBudget = 100 * time.Millisecond
+	maxBudget = 10 * time.Second
+)
+
+func (c *checker) checkRouting() {
+	r := c.cfg.Routing
+	c.between("routing.budget", r.Budget, minBudget, maxBudget)
+	c.number("routing.breaker_faults", r.BreakerFaults, 1, 1000)
+	c.between("routing.breaker_pause", r.BreakerPause, time.Second, time.Hour)
+}
+
+func (c *checker) checkOutbox() {
+	o := c.cfg.Outbox
+	c.number("outbox.batch", o.Batch, 1, 200) // a collection of the REST API holds no more
+	c.between("outbox.interval", o.Interval, 50*time.Millisecond, time.Minute)
+	c.between("outbox.retry_first", o.RetryFirst, 100*time.Millisecond, time.Hour)
+	c.between("outbox.retry_max", o.RetryMax, max(o.RetryFirst, time.Second), 24*time.Hour)
+	// A row that is being sent must not be taken by another worker.
+	c.between("outbox.lease", o.Lease, c.cfg.Salesforce.Timeouts.Request+time.Second, time.Hour)
+}

@@ -1,6 +1,11 @@
 package configs
 
-import "time"
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+)
 
 // RTP is the sound of trunks and desk phones.
 type RTP struct {
@@ -71,4 +76,78 @@ func defaultCodecs() Codecs {
 		Trunk: []CodecName{PCMA, PCMU, G722, Opus},
 		Opus:  OpusCoder{Complexity: 5, Bitrate: 24000, FEC: true},
 	}
+}
+
+// The kernel gives ports of this range to any other socket (Linux' ip_local_port_range).
+const ephemeralFrom, ephemeralTo = 32768, 60999
+
+func (c *checker) checkRTP() {
+	r := &c.cfg.RTP
+	c.ip("rtp.address", r.Address)
+	if r.Advertise != "" {
+		c.ip("rtp.advertise", r.Advertise)
+	}
+	if isIP(r.Address) && netip.MustParseAddr(r.Address).IsUnspecified() && r.Advertise == "" {
+		c.bad("rtp.advertise", "", "is missing; with "+r.Address+" as rtp.address, SDP needs an address that others can reach")
+	}
+	c.number("rtp.ports.from", r.Ports.From, 1024, 65534)
+	c.number("rtp.ports.to", r.Ports.To, 1025, 65535)
+	switch {
+	case r.Ports.To <= r.Ports.From:
+		c.bad("rtp.ports.to", fmt.Sprint(r.Ports.To), fmt.Sprintf("leaves no pair of ports above rtp.ports.from, %d; write a larger one", r.Ports.From))
+	case r.Ports.From <= ephemeralTo && r.Ports.To >= ephemeralFrom:
+		c.warn("rtp.ports", fmt.Sprintf("%d-%d", r.Ports.From, r.Ports.To),
+			"overlaps the ports that the kernel hands out (32768-60999), so that calls may find theirs taken; choose 16384 to 32767")
+	}
+	c.between("rtp.rest", r.Rest, 0, 10*time.Minute)
+	if r.Rest < 10*time.Second {
+		c.warn("rtp.rest", r.Rest.String(), "is short: a new call may hear the end of the last one; write 10s or more")
+	}
+	if r.MediaTimeout != 0 {
+		c.between("rtp.media_timeout", r.MediaTimeout, 5*time.Second, time.Hour)
+	}
+}
+
+func (c *checker) checkWebRTC() {
+	w := &c.cfg.WebRTC
+	c.hostPort("webrtc.listen", w.Listen, true)
+	for i, a := range w.Advertise {
+		c.ip(fmt.Sprintf("webrtc.advertise[%d]", i), a)
+	}
+	if at, err := netip.ParseAddrPort(w.Listen); err == nil {
+		if at.Addr().IsUnspecified() && len(w.Advertise) == 0 {
+			c.bad("webrtc.advertise", "", "is empty; with "+w.Listen+" as webrtc.listen, browsers need addresses that they can reach")
+		}
+		if port := int(at.Port()); port >= c.cfg.RTP.Ports.From && port <= c.cfg.RTP.Ports.To {
+			c.bad("webrtc.listen", w.Listen, "lies within rtp.ports; choose a port outside of them")
+		}
+	}
+	c.codecs("webrtc.codecs", w.Codecs, true)
+}
+
+func (c *checker) checkCodecs() {
+	c.codecs("codecs.trunk", c.cfg.Codecs.Trunk, true)
+	o := c.cfg.Codecs.Opus
+	c.number("codecs.opus.complexity", o.Complexity, 0, 10)
+	if o.Bitrate != 0 {
+		c.number("codecs.opus.bitrate", o.Bitrate, 6000, 64000)
+	}
+}
+
+// codecs checks a list of codecs and brings their names into the spelling of the rtpmap.
+func (c *checker) codecs(path string, list []CodecName, needed bool) {
+	if needed && len(list) == 0 {
+		c.bad(path, "", "is empty; name at least one of PCMA, PCMU, G722, opus")
+	}
+	words := make([]string, len(list))
+	for i, name := range list {
+		for _, known := range []CodecName{PCMA, PCMU, G722, Opus} {
+			if strings.EqualFold(string(name), string(known)) {
+				list[i] = known
+			}
+		}
+		oneOf(c, fmt.Sprintf("%s[%d]", path, i), list[i], PCMA, PCMU, G722, Opus)
+		words[i] = string(list[i])
+	}
+	c.unique(words, func(i int) string { return fmt.Sprintf("%s[%d]", path, i) })
 }

@@ -1,7 +1,9 @@
 package configs
 
 import (
+	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -46,4 +48,45 @@ func defaultSIP() SIP {
 			FlowGrace:   30 * time.Second,
 		},
 	}
+}
+
+func (c *checker) checkSIP() {
+	s := &c.cfg.SIP
+	for i, a := range s.UDP {
+		c.hostPort(fmt.Sprintf("sip.udp[%d]", i), a, true)
+	}
+	for i, a := range s.TCP {
+		c.hostPort(fmt.Sprintf("sip.tcp[%d]", i), a, true)
+	}
+	c.unique(s.UDP, func(i int) string { return fmt.Sprintf("sip.udp[%d]", i) })
+	c.unique(s.TCP, func(i int) string { return fmt.Sprintf("sip.tcp[%d]", i) })
+	if len(s.UDP)+len(s.TCP) == 0 {
+		c.bad("sip.udp", "", "names no address, nor does sip.tcp; give one of them where calls arrive, such as [\"127.0.0.1:5060\"]")
+	}
+	if s.Advertise != "" && !isIP(s.Advertise) && !hostName(s.Advertise) {
+		c.bad("sip.advertise", s.Advertise, "is neither a host nor an address; write one without a port")
+	}
+	if s.Realm == "" || strings.ContainsAny(s.Realm, "\"\\\r\n") {
+		c.bad("sip.realm", s.Realm, "cannot be a realm; write a word or a domain without quotes")
+	}
+	if strings.ContainsAny(s.UserAgent, "\r\n") {
+		c.bad("sip.user_agent", s.UserAgent, "has a line break in it; write one line")
+	}
+	for i, n := range s.PhoneNetworks {
+		if n.IsValid() && n.Bits() == 0 {
+			c.warn(fmt.Sprintf("sip.phone_networks[%d]", i), n.String(), "lets the whole world try passwords; name the networks of your phones")
+		}
+	}
+	c.checkSIPTimeouts()
+}
+
+func (c *checker) checkSIPTimeouts() {
+	t := c.cfg.SIP.Timeouts
+	c.between("sip.timeouts.ring", t.Ring, 5*time.Second, 10*time.Minute)
+	c.between("sip.timeouts.setup", t.Setup, time.Second, 32*time.Second)      // a transaction is over after 64·T1 (RFC 3261 section 17.1.1)
+	c.between("sip.timeouts.session", t.Session, 90*time.Second, 24*time.Hour) // RFC 4028 section 4: at least 90 s
+	c.between("sip.timeouts.register_min", t.RegisterMin, 10*time.Second, time.Hour)
+	c.between("sip.timeouts.register_max", t.RegisterMax, t.RegisterMin, 24*time.Hour)
+	c.between("sip.timeouts.keep_alive", t.KeepAlive, 5*time.Second, 5*time.Minute)
+	c.between("sip.timeouts.flow_grace", t.FlowGrace, 0, 10*time.Minute)
 }

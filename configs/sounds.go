@@ -1,5 +1,9 @@
 package configs
 
+import (
+	"path/filepath"
+)
+
 // Sounds is what callers hear while they wait.
 type Sounds struct {
 	Dir   string `yaml:"dir"`   // folder of the WAV files that queues name; empty: the folder of this file
@@ -13,4 +17,35 @@ func defaultSounds() Sounds { return Sounds{Ringback: "FI"} }
 // Recording keeps what both sides said.
 type Recording struct {
 	Enabled bool `yaml:"enabled"`
+}
+
+// BuiltinSound names the sound that comes with the program, where a file could be named.
+const BuiltinSound = "default"
+
+func (c *checker) checkSounds() {
+	s := &c.cfg.Sounds
+	oneOf(c, "sounds.ringback", s.Ringback, "FI", "US")
+	c.sound("sounds.music", s.Music)
+	if s.Dir == "" {
+		s.Dir = "."
+	}
+	s.Dir = c.absolute(s.Dir)
+	if c.cfg.Recording.Enabled {
+		c.bad("recording.enabled", "true", "cannot be had in this version; write false")
+	}
+}
+
+// sound checks that a WAV file is there; what is in it is checked when it is read.
+func (c *checker) sound(path, file string) {
+	if file == "" || file == BuiltinSound {
+		return
+	}
+	if !filepath.IsAbs(file) {
+		dir := c.absolute(c.cfg.Sounds.Dir)
+		if c.cfg.Sounds.Dir == "" {
+			dir = c.dir
+		}
+		file = filepath.Join(dir, file)
+	}
+	c.file(path, file, "write the name of a WAV file (8 or 16 kHz, mono) in sounds.dir, or its whole path")
 }

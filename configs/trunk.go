@@ -1,7 +1,9 @@
 package configs
 
 import (
+	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/cordboard/cordboard/call"
 )
@@ -19,4 +21,54 @@ type Trunk struct {
 	HomeRegion string `yaml:"home_region"`
 	// DefaultNumber is shown to those we call when nothing else is chosen.
 	DefaultNumber call.Number `yaml:"default_number"`
+}
+
+func (t *Trunk) setDefaults() { t.Transport = "udp" }
+
+func (c *checker) checkTrunks() {
+	all := c.cfg.Trunks
+	names := make([]string, len(all))
+	sources := map[netip.Prefix]string{}
+	for i, t := range all {
+		path := fmt.Sprintf("trunks[%d]", i)
+		names[i] = t.Name
+		c.name(path+".name", t.Name)
+		if len(t.Sources) == 0 && t.Target == "" {
+			c.bad(path, t.Name, "has neither sources nor a target, so no call can come or go; write at least one of them")
+		}
+		for j, s := range t.Sources {
+			at := fmt.Sprintf("%s.sources[%d]", path, j)
+			if first, taken := sources[s.Masked()]; taken && s.IsValid() {
+				c.bad(at, s.String(), "is the source of "+first+" already; a call must belong to one trunk")
+			}
+			sources[s.Masked()] = at
+			if s.IsValid() && s.Bits() == 0 {
+				c.bad(at, s.String(), "is the whole world, which could then call at your cost; name the addresses of the carrier")
+			}
+		}
+		if t.Target != "" {
+			c.hostPort(path+".target", t.Target, false)
+		}
+		oneOf(c, path+".transport", t.Transport, "udp", "tcp")
+		c.codecs(path+".codecs", t.Codecs, false)
+		c.region(path+".home_region", t.HomeRegion)
+		if t.DefaultNumber != "" {
+			e164(c, path+".default_number", t.DefaultNumber)
+		}
+	}
+	c.unique(names, func(i int) string { return fmt.Sprintf("trunks[%d].name", i) })
+}
+
+// name checks what people read and other sections refer to.
+func (c *checker) name(path, name string) {
+	if name == "" || len(name) > 80 || strings.TrimSpace(name) != name || strings.ContainsAny(name, "\r\n\t\"") {
+		c.bad(path, name, "cannot be a name; write 1 to 80 characters without quotes or spaces around them")
+	}
+}
+
+// region checks a country; empty is none.
+func (c *checker) region(path, region string) {
+	if region != "" && !twoLetters.MatchString(region) {
+		c.bad(path, region, "is no country; write its two letters of ISO 3166 in capitals, such as FI")
+	}
 }
