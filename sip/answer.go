@@ -67,8 +67,8 @@ func (d *Dialog) accept(sdp []byte) error {
 		d.log.Info("answer not sent", zap.Error(err))
 	}
 	d.e.run(func() {
-		if !d.insist(d.tx, res, d.acked, d.gone) {
-			d.setPhase(answered, up) // there is nothing to wait for with the BYE
+		if !d.insist(func() { d.e.respond(d.tx, res) }, d.acked, d.gone) {
+			d.setPhase(answered, up)           // there is nothing to wait for with the BYE
 			d.leave(&Ended{Why: NoACK}, 0, "") // RFC 3261 section 13.3.1.4: the session is then terminated by a BYE
 		}
 	})
@@ -78,23 +78,23 @@ func (d *Dialog) accept(sdp []byte) error {
 // insist repeats a 2xx until confirmed is closed: after T1, doubling up to T2 (RFC 3261 section 13.3.1.4; the library's
 // own transaction does not repeat it, RFC 6026). It is false when Timeouts.NoACK passed without. When needless is closed
 // nobody is left to insist with.
-func (d *Dialog) insist(tx *sip.ServerTx, res *sip.Response, confirmed, needless <-chan struct{}) bool {
+func (d *Dialog) insist(again func(), confirmed, needless <-chan struct{}) bool {
 	t := d.e.cfg.Timeouts
 	limit := time.NewTimer(t.NoACK)
 	defer limit.Stop()
 	pause := t.T1
-	again := time.NewTimer(pause)
-	defer again.Stop()
+	next := time.NewTimer(pause)
+	defer next.Stop()
 	for {
 		select {
 		case <-confirmed:
 			return true
 		case <-needless:
 			return true
-		case <-again.C:
-			d.e.respond(tx, res)
+		case <-next.C:
+			again()
 			pause = min(2*pause, t.T2)
-			again.Reset(pause)
+			next.Reset(pause)
 		case <-limit.C:
 			return false
 		}

@@ -51,7 +51,7 @@ func (e *Endpoint) outOfDialog(req *sip.Request, tx *sip.ServerTx) {
 	}
 }
 
-// wellFormed answers what is not a proper request with 400, 505, 483, 420, 416 or 415.
+// wellFormed answers what is not a proper request with 400, 505, 420, 416, 415 or 413.
 func (e *Endpoint) wellFormed(req *sip.Request, tx *sip.ServerTx) bool {
 	refuse := func(status int, headers ...Header) bool {
 		e.reply(req, tx, status, "", headers...)
@@ -65,6 +65,8 @@ func (e *Endpoint) wellFormed(req *sip.Request, tx *sip.ServerTx) bool {
 		return refuse(400, Header{"Warning", `399 cordboard "` + why + `"`})
 	case req.Recipient.Scheme != "sip" && req.Recipient.Scheme != "sips" && req.Recipient.Scheme != "tel":
 		return refuse(416)
+	case len(req.Body()) > maxBody: // a stream brings more than a datagram does
+		return refuse(413)
 	case req.IsCancel():
 		return true // carries none of the following (RFC 3261 section 9.1)
 	}

@@ -59,10 +59,10 @@ func (r *Request) respond(status int, phrase string, body []byte, headers ...Hea
 		defer close(r.settled)
 		res := r.d.answerTo(r.req, status, phrase, body, headers)
 		if status >= 300 || r.Method != "INVITE" {
-			r.d.e.respond(r.tx, res)
 			if status < 300 && r.Method == "UPDATE" {
 				r.d.refreshTarget(r.req)
 			}
+			r.d.e.respond(r.tx, res)
 			return
 		}
 		r.d.refreshTarget(r.req)
@@ -79,7 +79,7 @@ func (r *Request) untilACK(res *sip.Response) ([]byte, error) {
 	d.acks[n] = w
 	d.mu.Unlock()
 	d.e.respond(r.tx, res)
-	if !d.insist(r.tx, res, w.heard, d.ctx.Done()) {
+	if !d.insist(func() { d.e.respond(r.tx, res) }, w.heard, d.ctx.Done()) {
 		d.leave(&Ended{Why: NoACK}, 0, "")
 	}
 	select {

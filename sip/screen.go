@@ -15,7 +15,7 @@ import (
 const (
 	maxHeaderBytes = 16 << 10
 	maxHeaderCount = 128
-	maxBody        = 32 << 10
+	maxBody        = 16 << 10
 	maxStartLine   = 2 << 10
 )
 
@@ -79,6 +79,12 @@ func screenStartLine(line []byte) *fault {
 		}
 		return nil
 	}
+	if trimmed := bytes.TrimRight(line, " \t"); len(trimmed) < len(line) {
+		if f := screenStartLine(trimmed); f != nil {
+			return f
+		}
+		return &fault{400, "space after the request line"}
+	}
 	parts := bytes.Split(line, []byte(" "))
 	version := parts[len(parts)-1]
 	if len(parts) < 3 || len(version) < 4 || !bytes.EqualFold(version[:4], []byte("SIP/")) || !isToken(parts[0]) {
@@ -113,7 +119,7 @@ func isToken(b []byte) bool {
 			return false
 		}
 	}
-	return len(b) > 0 && len(b) <= 32
+	return len(b) > 0 && len(b) <= 64
 }
 
 // screenFields checks that every line is a header field or the continuation of one, and reads Content-Length; 0 when
