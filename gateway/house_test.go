@@ -77,6 +77,26 @@ func (h *house) shut() {
 	}
 }
 
+// patience is how long a test waits for what takes milliseconds: a busy machine must not fail it.
+const patience = 15 * time.Second
+
+// connected waits until a browser's sound has its path.
+func (h *house) connected(c *lab.Call) {
+	h.t.Helper()
+	select {
+	case <-c.Connected():
+	case <-h.soon().Done():
+		h.t.Fatal("the browser never connected")
+	}
+}
+
+// soon is a context for what should happen within seconds.
+func (h *house) soon() context.Context {
+	ctx, cancel := context.WithTimeout(h.t.Context(), patience)
+	h.t.Cleanup(cancel)
+	return ctx
+}
+
 // sip is where calls go.
 func (h *house) sip() string { return h.endpoint.Addrs()[0].String() }
 
@@ -89,7 +109,7 @@ func (h *house) phone(id string, formats ...lab.Format) *lab.Browser {
 	}
 	h.t.Cleanup(func() { b.Close() })
 	b.Listen(func(*lab.Call) {}) // rings until the test decides
-	if err := b.Open(h.t.Context()); err != nil {
+	if err := b.Open(h.soon()); err != nil {
 		h.t.Fatal(err)
 	}
 	return b
@@ -119,9 +139,7 @@ func (h *house) dial(t *lab.Trunk, number string, o lab.CallOptions) *lab.Call {
 // rings waits until an agent's phone rings, and returns the call.
 func (h *house) rings(b *lab.Browser, n int) *lab.Call {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(h.t.Context(), 5*time.Second)
-	defer cancel()
-	c, err := b.NextCall(ctx, n)
+	c, err := b.NextCall(h.soon(), n)
 	if err != nil {
 		h.t.Fatal(err)
 	}

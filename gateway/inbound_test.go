@@ -13,22 +13,23 @@ func TestACustomersCallReachesABrowserAndLeavesATask(t *testing.T) {
 	h := openHouse(t, demoHouse("127.0.0.1:9"))
 	anna, carrier := h.phone("anna", lab.PCMA()), h.carrier(lab.PCMA())
 	customer := h.dial(carrier, mainNumber, lab.CallOptions{Sound: lab.Tone(440, -16)})
-	customer.MustRing(t, 2*time.Second)
+	customer.MustRing(t, patience)
 	rung := h.rings(anna, 0)
-	customer.MustAnswer(t, 5*time.Second)
+	customer.MustAnswer(t, patience)
 	if got := rung.Invite.Get("X-Cordboard-Queue"); got != "Customer%20Service%20EN" {
 		t.Errorf("the phone is told of queue %q", got)
 	}
-	if err := rung.Answer(t.Context()); err != nil {
+	if err := rung.Answer(h.soon()); err != nil {
 		t.Fatal(err)
 	}
+	h.connected(rung)
 	rung.Say(lab.Tone(660, -16))
-	rung.Ear().MustHear(t, 440, 3*time.Second, time.Second)
-	customer.Ear().MustHear(t, 660, 3*time.Second, time.Second)
-	if err := customer.Bye(t.Context()); err != nil {
+	rung.Ear().MustHear(t, 440, patience, time.Second)
+	customer.Ear().MustHear(t, 660, patience, time.Second)
+	if err := customer.Bye(h.soon()); err != nil {
 		t.Fatal(err)
 	}
-	rung.MustEnd(t, 2*time.Second)
+	rung.MustEnd(t, patience)
 	if r := customer.Ear().Report(); r.SSRCs != 1 || r.Lost != 0 || r.Jumps != 0 {
 		t.Errorf("what the customer heard: %v", r)
 	}

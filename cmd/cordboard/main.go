@@ -1,0 +1,150 @@
+// Command cordboard is the gateway: serve runs it, check reads a configuration, demo runs it with a simulated org.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/cordboard/cordboard/configs"
+	"github.com/cordboard/cordboard/gateway"
+)
+
+var version = "dev" // set by the linker
+
+type commands struct {
+	Serve   serve   `cmd:"" help:"Run the gateway. The first SIGTERM lets calls end (node.drain_timeout), the second ends them."`
+	Check   check   `cmd:"" help:"Read a configuration and report every problem in it."`
+	Demo    demo    `cmd:"" help:"Run a gateway and a simulated Salesforce org on this machine."`
+	Default shipped `cmd:"" name:"config" help:"Print the complete, commented configuration with its defaults."`
+	Version about   `cmd:"" help:"Print the version."`
+}
+
+type (
+	serve struct {
+		Config string `required:"" type:"existingfile" help:"Configuration file." env:"CORDBOARD_CONFIG"`
+	}
+	check struct {
+		Config string `required:"" type:"existingfile" help:"Configuration file." env:"CORDBOARD_CONFIG"`
+	}
+	demo    struct{}
+	shipped struct{}
+	about   struct{}
+)
+
+func main() {
+	parsed := kong.Parse(&commands{}, kong.Name("cordboard"), kong.Description("SIP trunks to agents' browsers, routed and recorded by Salesforce."))
+	if err := parsed.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func (about) Run() error { fmt.Println("cordboard", version); return nil }
+
+func (shipped) Run() error {
+	text, err := configs.Shipped("cordboard.yaml")
+	if err == nil {
+		_, err = os.Stdout.Write(text)
+	}
+	return err
+}
+
+func (c check) Run() error {
+	cfg, err := configs.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	warn(cfg)
+	fmt.Println(c.Config, "is fine.")
+	return nil
+}
+
+func (s serve) Run() error {
+	cfg, err := configs.Load(s.Config)
+	if err != nil {
+		return err
+	}
+	warn(cfg)
+	return run(cfg, func(*gateway.Gateway) {})
+}
+
+func (demo) Run() error {
+	cfg, err := configs.Demo()
+	if err != nil {
+		return err
+	}
+	return run(cfg, func(g *gateway.Gateway) { fmt.Print(g.Welcome()) })
+}
+
+func warn(cfg *configs.Config) {
+	for _, w := range cfg.Warnings {
+		fmt.Fprintln(os.Stderr, "warning:", w)
+	}
+}
+
+// run runs a gateway until a signal, or until a part of it dies.
+func run(cfg *configs.Config, started func(*gateway.Gateway)) error {
+	log, err := logger(cfg.Log)
+	if err != nil {
+		return err
+	}
+	defer log.Sync() //nolint:errcheck // standard error cannot be synced on a terminal, and there is nobody to tell
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	g, err := gateway.Start(context.Background(), cfg, log)
+	if err != nil {
+		return err
+	}
+	started(g)
+	select {
+	case <-signals:
+		drain(g, cfg, log, signals)
+	case <-g.Done():
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), gateway.CloseTimeout)
+	defer cancel()
+	return errors.Join(g.Err(), g.Close(ctx))
+}
+
+// drain lets calls end by themselves until the time is over or a second signal comes.
+func drain(g *gateway.Gateway, cfg *configs.Config, log *zap.Logger, signals <-chan os.Signal) {
+	ctx, cancel := context.WithTimeout(context.Background(), cfg.Node.Drain)
+	defer cancel()
+	go func() {
+		select {
+		case <-signals:
+			log.Info("second signal: ending now")
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	if err := g.Drain(ctx); err != nil {
+		log.Warn("calls are still up", zap.Error(err))
+	}
+}
+
+func logger(c configs.Log) (*zap.Logger, error) {
+	level, err := zapcore.ParseLevel(c.Level)
+	if err != nil {
+		return nil, err
+	}
+	z := zap.NewProductionConfig()
+	if c.Format == "console" {
+		z = zap.NewDevelopmentConfig()
+		z.EncoderConfig.EncodeLevel = zapcore.CapitalColorLevelEncoder
+		z.Development = false
+		z.DisableCaller = true
+	}
+	z.Level = zap.NewAtomicLevelAt(level)
+	z.DisableStacktrace = true
+	z.Sampling = nil
+	return z.Build()
+}
