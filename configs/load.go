@@ -3,6 +3,7 @@ package configs
 import (
 	"embed"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -18,12 +19,20 @@ var shipped embed.FS
 // Load reads and checks the file at path. The error of a file that was read but is not right is a *Report with every
 // problem in it; the Config is nil then.
 func Load(path string) (*Config, error) {
-	text, err := os.ReadFile(path)
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxText+1))
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
 	return Parse(path, text)
 }
+
+// maxText is more than ten thousand agents need, in bytes.
+const maxText = 4 << 20
 
 // Parse is Load for a text that is already in memory; name stands for the file in messages, and its folder is the one
 // that relative paths start from.
@@ -31,6 +40,9 @@ func Parse(name string, text []byte) (*Config, error) {
 	dir, err := filepath.Abs(filepath.Dir(name))
 	if err != nil {
 		return nil, fmt.Errorf("find the folder of %s: %w", name, err)
+	}
+	if len(text) > maxText {
+		return nil, &Report{File: name, Problems: []Problem{{Path: "(document)", Cure: "is larger than 4 MB, so it is no configuration; name the right file"}}}
 	}
 	cfg := Default()
 	r := &reader{dir: dir, lines: map[string]int{}, anchors: map[string]ast.Node{}}

@@ -31,22 +31,16 @@ func (e *g722Encoder) Encode(payload []byte, pcm []int16) (int, error) {
 }
 
 // splitter is the transmit quadrature mirror filter.
-type splitter struct {
-	past [24]int // the last samples, oldest first
-}
+type splitter struct{ line delayLine }
 
 func (s *splitter) split(first, second int) (low, high int) {
-	copy(s.past[:22], s.past[2:])
-	s.past[22], s.past[23] = first, second
-	var even, odd int
-	for i, c := range qmf {
-		odd += s.past[2*i] * c
-		even += s.past[2*i+1] * qmf[11-i]
-	}
+	even, odd := s.line.push(first, second)
 	return (even + odd) >> 14, (even - odd) >> 14
 }
 
 // decisions are the 29 levels between the quantiser's steps in the low band, in units of its step size (G.722 table 17).
+//
+//nolint:gochecknoglobals // a table of the Recommendation, never written
 var decisions = [29]int{
 	35, 72, 110, 150, 190, 233, 276, 323, 370, 422, 473, 530, 587, 650, 714,
 	786, 858, 940, 1023, 1121, 1219, 1339, 1458, 1612, 1765, 1980, 2195, 2557, 2919,

@@ -17,6 +17,8 @@ type band struct {
 }
 
 // The tables of the step size: linear mantissas of 32 logarithmic steps, and what each code adds to the logarithm.
+//
+//nolint:gochecknoglobals // tables of the Recommendation, never written
 var (
 	mantissas = [32]int{
 		2048, 2093, 2139, 2186, 2233, 2282, 2332, 2383, 2435, 2489, 2543, 2599, 2656, 2714, 2774, 2834,
@@ -126,6 +128,3 @@ func (b *band) adaptZeros(diff int) {
 
 // sat keeps a value within 16 bits.
 func sat(x int) int { return min(max(x, -32768), 32767) }
-
-// qmf are the twelve coefficients of each of the two phases of the quadrature mirror filter (G.722 table 11).
-var qmf = [12]int{3, -11, 12, 32, -210, 951, 3876, -805, 362, -156, 53, -11}

@@ -2,6 +2,8 @@ package codec
 
 // What the codes stand for, in units of the step size: the low band with 6 and, for the predictors, 4 bits, and the high
 // band (G.722 tables 18 to 20).
+//
+//nolint:gochecknoglobals // tables of the Recommendation, never written
 var (
 	levels6 = [64]int{
 		-136, -136, -136, -136, -24808, -21904, -19008, -16704, -14984, -13512, -12280, -11192, -10232, -9360, -8576, -7856,
@@ -18,7 +20,7 @@ var (
 // g722Decoder decodes to PCM at 16000 Hz.
 type g722Decoder struct {
 	low, high band
-	past      [24]int // sums and differences of the bands, oldest first
+	out       delayLine // sums and differences of the bands
 	conceal   concealer
 }
 
@@ -48,9 +50,9 @@ func (d *g722Decoder) Decode(pcm []int16, payload []byte) (int, error) {
 // went on too, and so the two are close to each other when the next payload comes (the idea of G.722 Appendix III).
 func (d *g722Decoder) Conceal(pcm []int16, _ []byte) (int, error) {
 	var in splitter
-	tail := d.conceal.past[len(d.conceal.past)-len(in.past):]
-	for i, s := range tail {
-		in.past[i] = int(s)
+	tail := d.conceal.past[len(d.conceal.past)-taps:]
+	for i := 0; i < taps; i += 2 {
+		in.split(int(tail[i]), int(tail[i+1]))
 	}
 	d.conceal.fill(pcm)
 	for i := 0; i+1 < len(pcm); i += 2 {
@@ -74,13 +76,8 @@ func (b *band) decodeHigh(code2 int) int {
 
 // join is the receive quadrature mirror filter.
 func (d *g722Decoder) join(low, high int) (first, second int) {
-	copy(d.past[:22], d.past[2:])
-	d.past[22], d.past[23] = low+high, low-high
-	for i, c := range qmf {
-		second += d.past[2*i] * c
-		first += d.past[2*i+1] * qmf[11-i]
-	}
-	return sat(first >> 11), sat(second >> 11)
+	even, odd := d.out.push(low+high, low-high)
+	return sat(even >> 11), sat(odd >> 11)
 }
 
 // limit15 keeps a band's output within 15 bits.

@@ -3,6 +3,7 @@
 package codec
 
 import (
+	"errors"
 	"fmt"
 
 	libopus "github.com/hraban/opus"
@@ -37,7 +38,7 @@ func (d *opusDecoder) Decode(pcm []int16, payload []byte) (int, error) {
 		return 0, ErrLong
 	}
 	samples, err := d.lib.Decode(payload, pcm[:n:n])
-	if err == libopus.ErrBufferTooSmall {
+	if errors.Is(err, libopus.ErrBufferTooSmall) {
 		return 0, ErrLong
 	}
 	if err != nil {
@@ -125,7 +126,7 @@ func (e *opusEncoder) Encode(payload []byte, pcm []int16) (int, error) {
 		return 0, ErrRoom
 	}
 	bytes, err := e.lib.Encode(pcm, payload[:n:n])
-	if err == libopus.ErrBufferTooSmall {
+	if errors.Is(err, libopus.ErrBufferTooSmall) {
 		return 0, ErrRoom
 	}
 	if err != nil {
