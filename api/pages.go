@@ -3,7 +3,24 @@ package api
 import (
 	"net/http"
 	"strings"
+	"time"
+
+	"go.uber.org/zap"
 )
+
+// NewServer makes an http.Server for everything the gateway serves, with bounds on what a client may take. Streams of
+// events and SIP WebSockets have deadlines of their own, which replace these.
+func NewServer(h http.Handler, log *zap.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second, // pitfall W1: a client that connects and stays silent
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          zap.NewStdLog(log.Named("http")),
+	}
+}
 
 // Pages wraps the handler of our pages (the phone, the center) with the headers that keep a browser safe: nothing from
 // elsewhere runs in them, and only frameAncestors, besides ourselves, may show them in a frame.

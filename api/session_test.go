@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -61,7 +62,7 @@ func TestLoginFailures(t *testing.T) {
 		h.wantProblem(401, "", "POST", "/login", body("anna", "wrong"))
 	}
 	a = h.wantProblem(429, "", "POST", "/login", body("anna", "demo-anna"), "try again in")
-	if a.Header.Get("Retry-After") != "10" {
+	if wait, err := strconv.Atoi(a.Header.Get("Retry-After")); err != nil || wait < 1 || wait > 10 {
 		t.Errorf("Retry-After %q", a.Header.Get("Retry-After"))
 	}
 	h.in("bo")
@@ -176,6 +177,28 @@ func TestHealthReadyMetrics(t *testing.T) {
 	}
 	if code, body := get(Metrics(registry)); code != 200 || !strings.Contains(body, "cordboard_calls_active 0") {
 		t.Error(code, body)
+	}
+}
+
+func TestTheServersTimeOutsAreForRequestsNotForStreams(t *testing.T) {
+	h := newHouse(t, func(c *Config) { c.Heartbeat = 50 * time.Millisecond })
+	server := NewServer(h.API, zap.NewNop())
+	if server.ReadHeaderTimeout == 0 || server.ReadTimeout == 0 || server.WriteTimeout == 0 || server.IdleTimeout == 0 || server.MaxHeaderBytes == 0 {
+		t.Errorf("a bound is missing: %+v", server)
+	}
+	server.ReadHeaderTimeout, server.ReadTimeout, server.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond, 200*time.Millisecond
+	test := httptest.NewUnstartedServer(nil)
+	test.Config = server
+	test.Start()
+	t.Cleanup(test.Close)
+	t.Cleanup(h.API.Close)
+	h.url = test.URL + "/api/v1"
+	s := h.open(t, h.in("anna"), "")
+	s.next("hello")
+	for start := time.Now(); time.Since(start) < 500*time.Millisecond; {
+		if _, text, err := s.read(); text != "still here" || err != nil {
+			t.Fatalf("after %v: %q %v", time.Since(start), text, err)
+		}
 	}
 }
 

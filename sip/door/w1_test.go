@@ -1,11 +1,18 @@
 package door
 
 import (
+	"context"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/coder/websocket"
 )
 
 func TestW1_ASilentClientDoesNotStopOthers(t *testing.T) {
@@ -139,4 +146,56 @@ func TestABrowserWhomNobodyAcceptsIsDropped(t *testing.T) {
 	if who := receive(t, gone); who != b.name() {
 		t.Errorf("told of %s, want %s", who, b.name())
 	}
+}
+
+func TestW1_ASilentTLSClientDoesNotStopOthers(t *testing.T) {
+	h := newHouse(t, Config{})
+	h.serveSIP(t)
+	server := httptest.NewUnstartedServer(h.door)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	mute, err := net.Dial("tcp", server.Listener.Addr().String()) // no ClientHello ever
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	// A client nobody here wrote, which offers compression and sends pings.
+	c, resp, err := websocket.Dial(ctx, "wss"+strings.TrimPrefix(server.URL, "https")+"/sip", &websocket.DialOptions{
+		HTTPClient: server.Client(), Subprotocols: []string{"sip", "session.token"}, CompressionMode: websocket.CompressionContextTakeover})
+	if err != nil {
+		t.Fatalf("%v %v", resp, err)
+	}
+	defer func() { _ = c.CloseNow() }()
+	if c.Subprotocol() != "sip" {
+		t.Errorf("subprotocol %q", c.Subprotocol())
+	}
+	answers := make(chan string, 1)
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		for {
+			_, text, err := c.Read(ctx)
+			if err != nil {
+				return
+			}
+			answers <- string(text)
+		}
+	}()
+	if err := c.Ping(ctx); err != nil {
+		t.Fatalf("ping: %v", err)
+	}
+	if err := c.Write(ctx, websocket.MessageBinary, []byte((&browser{}).sipMessage("over TLS"))); err != nil {
+		t.Fatal(err)
+	}
+	if got := receive(t, answers); !strings.HasPrefix(got, "SIP/2.0 200 ") {
+		t.Errorf("answer %q", got)
+	}
+	if err := c.Close(websocket.StatusNormalClosure, ""); err != nil {
+		t.Errorf("the closing handshake: %v", err)
+	}
+	<-read
 }
