@@ -35,10 +35,12 @@ func (c *Call) Answer(ctx context.Context) error {
 	default:
 		c.Ring()
 	}
-	return c.answerWith(ctx, c.Invite)
+	return c.answerTimed(ctx, nil)
 }
 
-func (c *Call) answerWith(ctx context.Context, invite *Message) error {
+// answerTimed is Answer; sent is called when the 200 is on its way.
+func (c *Call) answerTimed(ctx context.Context, sent func()) error {
+	invite := c.Invite
 	sdp, err := c.describe(invite)
 	if err != nil {
 		c.Decline(488, "Not Acceptable Here")
@@ -47,6 +49,9 @@ func (c *Call) answerWith(ctx context.Context, invite *Message) error {
 	ok := c.response(invite, 200, "OK").WithSDP(sdp)
 	if !c.deliver(invite, ok) {
 		return fmt.Errorf("answer: %s", c.End())
+	}
+	if sent != nil {
+		sent()
 	}
 	repeat, pause := time.NewTimer(t1), t1
 	defer repeat.Stop()

@@ -25,6 +25,8 @@ type CallOptions struct {
 	User, Password string   // digest credentials when challenged
 	Headers        []Header // appended as they are
 	Sound          Sound    // what is said from the first moment on; nothing when nil
+
+	prepare func(media) // looks at the media before it is used
 }
 
 // dial sends the INVITE and returns. ctx is the caller's patience: when it ends before the answer, the call is cancelled.
@@ -42,6 +44,9 @@ func (s *station) dial(ctx context.Context, uri string, o CallOptions) (*Call, e
 	}
 	c.media = m
 	m.mouth().Say(o.Sound)
+	if o.prepare != nil {
+		o.prepare(m)
+	}
 	offer := o.SDP
 	if offer == "" && !o.NoSDP {
 		if offer, err = m.offer(""); err != nil {

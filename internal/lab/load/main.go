@@ -1,0 +1,111 @@
+// Command load puts calls on a gateway and measures it: trunk to browsers, or trunk to desk phones.
+//
+//	load -target 127.0.0.1:5060 -ws ws://127.0.0.1:8080/sip -calls 50 -pid 1234 -json out.json
+//	load -target 127.0.0.1:5060 -agent phone -calls 100
+//	load -trunk-codec PCMU -agent-codec opus …      the gateway transcodes
+//
+// The exit status is 0 only if every call was established and heard on both sides.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cordboard/cordboard/internal/lab"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	var (
+		target   = flag.String("target", "127.0.0.1:5060", "SIP over UDP of the gateway")
+		ws       = flag.String("ws", "ws://127.0.0.1:8080/sip", "WebSocket of its browsers")
+		agents   = flag.String("agent", "browser", "browser or phone")
+		domain   = flag.String("domain", "gateway", "domain of the agents")
+		first    = flag.Int("first", 1000, "number of the first agent")
+		password = flag.String("password", "secret-%s", "pattern of the agents' passwords")
+		uri      = flag.String("uri", "", "pattern of the Request-URI, sip:%s@target when empty")
+		calls    = flag.Int("calls", 20, "concurrent calls")
+		ramp     = flag.Float64("ramp", 20, "calls a second")
+		settle   = flag.Duration("settle", 2*time.Second, "between the last answer and the window")
+		window   = flag.Duration("duration", 10*time.Second, "length of the window")
+		trunk    = flag.String("trunk-codec", "PCMU", "PCMU, PCMA or opus")
+		agent    = flag.String("agent-codec", "PCMU", "PCMU, PCMA or opus")
+		pids     = flag.String("pid", "", "process ids of the gateway, separated by commas")
+		label    = flag.String("label", "", "name of the run")
+		out      = flag.String("json", "", "file for the report as JSON, - for standard output")
+	)
+	flag.Parse()
+	o := lab.LoadOptions{Target: *target, Domain: *domain, Calls: *calls, Ramp: *ramp, Settle: *settle, Window: *window, Label: *label,
+		User:     func(i int) string { return fmt.Sprint(*first + i) },
+		Password: func(user string) string { return strings.ReplaceAll(*password, "%s", user) }}
+	if *agents == "browser" {
+		o.URL = *ws
+	}
+	if *uri != "" {
+		o.Dial = func(user string) string { return strings.ReplaceAll(*uri, "%s", user) }
+	}
+	var err error
+	if o.Trunk, err = format(*trunk); err != nil {
+		return err
+	}
+	if o.Agent, err = format(*agent); err != nil {
+		return err
+	}
+	for _, p := range strings.Split(*pids, ",") {
+		if pid, err := strconv.Atoi(strings.TrimSpace(p)); err == nil {
+			o.PIDs = append(o.PIDs, pid)
+		}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	report, err := lab.Load(ctx, o)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(os.Stderr, report)
+	if err := save(report, *out); err != nil {
+		return err
+	}
+	if report.Established < report.Calls || report.ToAgent.Silent+report.ToTrunk.Silent > 0 {
+		return fmt.Errorf("%d of %d calls established, %d and %d of them silent", report.Established, report.Calls,
+			report.ToAgent.Silent, report.ToTrunk.Silent)
+	}
+	return nil
+}
+
+func format(name string) (lab.Format, error) {
+	for _, f := range []lab.Format{lab.PCMU(), lab.PCMA(), lab.Opus()} {
+		if strings.EqualFold(f.Codec, name) {
+			return f, nil
+		}
+	}
+	return lab.Format{}, fmt.Errorf("codec %q: choose PCMU, PCMA or opus", name)
+}
+
+func save(report *lab.LoadReport, file string) error {
+	if file == "" {
+		return nil
+	}
+	raw, err := report.JSON()
+	if err != nil {
+		return err
+	}
+	raw = append(raw, '\n')
+	if file == "-" {
+		_, err = os.Stdout.Write(raw)
+		return err
+	}
+	return os.WriteFile(file, raw, 0o644)
+}

@@ -1,0 +1,111 @@
+package lab
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// registrar is a UDP socket that accepts every REGISTER and remembers where the users are.
+type registrar struct {
+	wire *udpWire
+	mu   sync.Mutex
+	at   map[string]string // guarded by mu; Contact by user
+}
+
+func openRegistrar(t *testing.T) *registrar {
+	t.Helper()
+	r := &registrar{at: map[string]string{}}
+	var err error
+	r.wire, err = listenUDP("127.0.0.1:0", func(raw []byte, from flow) {
+		m, err := parse(raw)
+		if err != nil || m.Method != "REGISTER" {
+			return
+		}
+		contact := uriOf(m.Get("contact"))
+		user, _, _ := strings.Cut(strings.TrimPrefix(contact, "sip:"), "@")
+		r.mu.Lock()
+		r.at[user] = contact
+		r.mu.Unlock()
+		_ = from.write([]byte(m.reply(200, "OK", "r").With("Contact", m.Get("contact")).String()))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.wire.close)
+	return r
+}
+
+func TestALoadOfDirectCallsIsMeasured(t *testing.T) {
+	for name, o := range map[string]LoadOptions{
+		"marked":       {Trunk: PCMA(), Agent: PCMA()},
+		"marked, opus": {Trunk: Opus(), Agent: Opus()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := openRegistrar(t)
+			o.Target = r.wire.address()
+			o.Calls, o.Ramp, o.Settle, o.Window = 8, 100, 300*time.Millisecond, time.Second
+			o.PIDs = []int{os.Getpid()}
+			o.Dial = func(user string) string {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				return r.at[user]
+			}
+			report, err := Load(deadline(t), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Log("\n" + report.String())
+			if report.Established != 8 || report.Failed != 0 || len(report.Errors) != 0 {
+				t.Fatalf("%+v", report)
+			}
+			for _, w := range []Way{report.ToAgent, report.ToTrunk} {
+				if w.Sent < 8*40 || w.Lost != 0 || w.Foreign != 0 || w.Crossed != 0 || w.Silent != 0 || w.Gaps != 0 {
+					t.Fatalf("%+v", w)
+				}
+				if w.Latency.N != int(w.Received) || w.Latency.P50 <= 0 || w.Latency.P50 > 100 {
+					t.Fatalf("latency %+v", w.Latency)
+				}
+			}
+			if report.CPU.Cores <= 0 || report.Memory.Steady <= 0 || report.Setup.N != 8 || report.TwoWay.N != 8 {
+				t.Fatalf("%+v", report)
+			}
+			raw, err := report.JSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var back map[string]any
+			if err := json.Unmarshal(raw, &back); err != nil || back["established"] != 8.0 {
+				t.Fatal(err, string(raw))
+			}
+		})
+	}
+}
+
+func TestALostARepeatedAndAStrangeFrameAreCounted(t *testing.T) {
+	var w measuring
+	w.begin()
+	l := &lean{window: &w, stream: 7}
+	frame := &frames{payloads: [][]byte{make([]byte, 160)}, stream: 7, marked: true, window: &w.open}
+	payload := make([]byte, 160)
+	hear := func(sequence uint16, stream uint32) {
+		frame.stream = stream
+		n := frame.next(payload)
+		frame.stamp(payload[:n], time.Now())
+		l.hear(Heard{SSRC: 1, Sequence: sequence, Timestamp: 160 * uint32(sequence), At: time.Now()}, payload[:n], PCMU())
+	}
+	hear(1, 7)
+	hear(2, 7)
+	hear(2, 7) // repeated sequence number, new frame
+	hear(5, 7) // two lost
+	hear(6, 8) // somebody else's
+	l.hear(Heard{SSRC: 1, Sequence: 7, Timestamp: 160 * 7, At: time.Now()}, make([]byte, 160), PCMU())
+	before := l.whole
+	l.hear(Heard{SSRC: 1, Sequence: 8, Timestamp: 160 * 8, At: time.Now()}, payload, PCMU()) // not ours: stream 8
+	if l.whole != before || l.whole != 4 || l.crossed != 2 || l.foreign != 1 || l.gaps != 1 || l.late != 1 {
+		t.Fatalf("%+v", l)
+	}
+}

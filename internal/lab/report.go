@@ -1,0 +1,261 @@
+package lab
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// LoadReport is what a load has measured. Times are in milliseconds, memory in kB.
+type LoadReport struct {
+	Label       string   `json:"label,omitempty"`
+	Time        string   `json:"time"`
+	Agents      string   `json:"agents"` // browser or phone
+	TrunkCodec  string   `json:"trunk_codec"`
+	AgentCodec  string   `json:"agent_codec"`
+	Calls       int      `json:"calls"`
+	Established int      `json:"established"`
+	Failed      int      `json:"failed"`
+	Dropped     int      `json:"dropped_early"` // ended by the gateway before the end
+	Errors      []string `json:"errors,omitempty"`
+	Window      float64  `json:"window_s"`
+
+	Setup   *Spread `json:"setup_invite_to_200_ms,omitempty"`
+	Answer  *Spread `json:"agent_answer_ms,omitempty"` // the part of it that the lab's own agent took
+	TwoWay  *Spread `json:"ok_to_two_way_audio_ms,omitempty"`
+	ToAgent Way     `json:"trunk_to_agent"`
+	ToTrunk Way     `json:"agent_to_trunk"`
+
+	CPU struct {
+		Cores     float64 `json:"cores"`
+		PerCall   float64 `json:"cpu_ms_per_call_second"`
+		PerPacket float64 `json:"cpu_us_per_packet"`
+		PerCore   float64 `json:"calls_per_core"`
+	} `json:"target_cpu"`
+	RampCPU float64 `json:"target_ramp_cpu_ms_per_call"`
+	Memory  struct {
+		Idle       int64   `json:"idle"`
+		Registered int64   `json:"registered"`
+		Steady     int64   `json:"steady"`
+		After      int64   `json:"after"`
+		PerCall    float64 `json:"per_call"`
+	} `json:"target_rss_kb"`
+	Generator struct {
+		Cores float64 `json:"cores"`
+		Clock float64 `json:"clock_busy"` // share of the clock thread's time
+		Late  *Spread `json:"tick_lateness_ms,omitempty"`
+		CPUs  int     `json:"machine_cpus"`
+	} `json:"generator"`
+
+	measured bool // latency and loss by marks
+	target   bool // processes were given
+}
+
+// Spread is a distribution.
+type Spread struct {
+	N   int     `json:"n"`
+	P50 float64 `json:"p50"`
+	P95 float64 `json:"p95"`
+	P99 float64 `json:"p99"`
+	Max float64 `json:"max"`
+}
+
+func spread(v []float64) *Spread {
+	if len(v) == 0 {
+		return nil
+	}
+	slices.Sort(v)
+	at := func(q float64) float64 { return v[min(int(q*float64(len(v))), len(v)-1)] }
+	return &Spread{len(v), at(.5), at(.95), at(.99), v[len(v)-1]}
+}
+
+// Way is one direction of all calls together.
+type Way struct {
+	Sent      uint64  `json:"sent"`     // frames sent in the window
+	Received  uint64  `json:"received"` // of these, or (transcoded) packets that arrived in the window
+	Lost      int64   `json:"lost"`
+	LossPct   float64 `json:"loss_pct"`
+	Gaps      int64   `json:"sequence_gaps"`
+	Late      uint64  `json:"reordered_or_repeated"`
+	Foreign   uint64  `json:"unmarked"` // where frames are marked: not ours bit for bit
+	Crossed   uint64  `json:"crossed"`  // frames of another call
+	Silent    int     `json:"calls_without_audio"`
+	Latency   *Spread `json:"latency_ms,omitempty"`
+	Jitter    float64 `json:"jitter_ms_mean"`
+	JitterMax float64 `json:"jitter_ms_max"`
+
+	latency []float64
+	heard   int
+}
+
+func newLoadReport(o LoadOptions) *LoadReport {
+	r := &LoadReport{Label: o.Label, Time: time.Now().UTC().Format(time.RFC3339), Agents: "phone", TrunkCodec: o.Trunk.Codec,
+		AgentCodec: o.Agent.Codec, Calls: o.Calls, target: len(o.PIDs) > 0}
+	if o.URL != "" {
+		r.Agents = "browser"
+	}
+	r.measured = strings.EqualFold(o.Trunk.Codec, o.Agent.Codec)
+	r.Generator.CPUs = runtime.NumCPU()
+	return r
+}
+
+func (r *LoadReport) fail(what string) {
+	if len(r.Errors) < 10 {
+		r.Errors = append(r.Errors, what)
+	}
+}
+
+// collect reads all calls at the end of the window.
+func (r *LoadReport) collect(l *load, cpu, took time.Duration, late []time.Duration) {
+	var setup, answer, twoWay []float64
+	for i, c := range l.calls {
+		ok := c.accepted()
+		if ok == nil {
+			r.Failed++
+			r.fail(fmt.Sprintf("call %d: %s, responses %s", i, c.call.End(), c.call.statuses()))
+			continue
+		}
+		r.Established++
+		setup = append(setup, ok.At.Sub(c.began).Seconds()*1000)
+		if c.call.End().By == "them" {
+			r.Dropped++
+		}
+		c.mu.Lock()
+		agent, farEar, took := c.agent, c.farEar, c.agentTook
+		c.mu.Unlock()
+		if agent == nil {
+			r.fail(fmt.Sprintf("call %d was answered, but not by its agent", i))
+			continue
+		}
+		answer = append(answer, took.Seconds()*1000)
+		first, complete := r.ToAgent.add(c.trunk, agent, farEar, r.measured)
+		back, both := r.ToTrunk.add(agent, c.trunk, c.trunkEar, r.measured)
+		if complete && both {
+			if back.After(first) {
+				first = back
+			}
+			twoWay = append(twoWay, max(0, first.Sub(ok.At).Seconds()*1000))
+		}
+	}
+	r.Setup, r.Answer, r.TwoWay = spread(setup), spread(answer), spread(twoWay)
+	r.ToAgent.finish()
+	r.ToTrunk.finish()
+	var lateness []float64
+	for _, d := range late {
+		lateness = append(lateness, d.Seconds()*1000)
+	}
+	r.Generator.Late = spread(lateness)
+	if !r.target || r.Established == 0 || cpu == 0 {
+		return
+	}
+	r.CPU.Cores = cpu.Seconds() / took.Seconds()
+	r.CPU.PerCall = r.CPU.Cores * 1000 / float64(r.Established)
+	r.CPU.PerCore = float64(r.Established) / r.CPU.Cores
+	if n := r.ToAgent.Sent + r.ToTrunk.Sent; n > 0 {
+		r.CPU.PerPacket = cpu.Seconds() * 1e6 / float64(n)
+	}
+	r.Memory.PerCall = float64(r.Memory.Steady-r.Memory.Registered) / float64(r.Established)
+}
+
+// accepted is the 2xx to the INVITE, nil when there was none.
+func (c *measuredCall) accepted() *Message {
+	for _, m := range c.call.Responses() {
+		if _, method := m.CSeq(); method == "INVITE" && m.Status/100 == 2 {
+			return m
+		}
+	}
+	return nil
+}
+
+// add takes one stream, and says when its first packet came.
+func (w *Way) add(from, to media, ear *lean, marked bool) (first time.Time, heard bool) {
+	lips := from.mouth()
+	lips.mu.Lock()
+	w.Sent += lips.frames.inWindow
+	lips.mu.Unlock()
+	e := to.ear()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if marked {
+		w.Received += ear.whole
+		w.Foreign += ear.foreign
+		w.latency = append(w.latency, ear.latency...)
+	} else {
+		w.Received += ear.packets
+	}
+	w.Gaps += ear.gaps
+	w.Late += ear.late
+	w.Crossed += ear.crossed
+	if ear.first.IsZero() {
+		w.Silent++
+		return time.Time{}, false
+	}
+	w.heard++
+	w.Jitter += ear.jitter * 1000
+	w.JitterMax = max(w.JitterMax, ear.worst*1000)
+	return ear.first, true
+}
+
+func (w *Way) finish() {
+	w.Lost = int64(w.Sent) - int64(w.Received)
+	if w.Sent > 0 {
+		w.LossPct = 100 * float64(w.Lost) / float64(w.Sent)
+	}
+	if w.heard > 0 {
+		w.Jitter /= float64(w.heard)
+	}
+	w.Latency = spread(w.latency)
+	w.latency = nil
+}
+
+// JSON is the report for programs.
+func (r *LoadReport) JSON() ([]byte, error) { return json.MarshalIndent(r, "", "  ") }
+
+// String is the report for people.
+func (r *LoadReport) String() string {
+	var b strings.Builder
+	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line := func(name string, s *Spread) {
+		if s != nil {
+			say("  %-26s %9.3f %9.3f %9.3f %9.3f   n=%d", name, s.P50, s.P95, s.P99, s.Max, s.N)
+		}
+	}
+	say("%s%d calls, trunk %s, %s %s, window %.1f s", orLabel(r.Label), r.Calls, r.TrunkCodec, r.Agents, r.AgentCodec, r.Window)
+	say("  established %d, failed %d, dropped early %d", r.Established, r.Failed, r.Dropped)
+	say("  %-26s %9s %9s %9s %9s", "ms", "p50", "p95", "p99", "max")
+	line("INVITE to 200", r.Setup)
+	line("  of it the agent itself", r.Answer)
+	line("200 to two-way audio", r.TwoWay)
+	line("latency trunk to agent", r.ToAgent.Latency)
+	line("latency agent to trunk", r.ToTrunk.Latency)
+	line("generator's lateness", r.Generator.Late)
+	for _, w := range []struct {
+		name string
+		way  *Way
+	}{{"trunk to agent", &r.ToAgent}, {"agent to trunk", &r.ToTrunk}} {
+		say("  %s: sent %d, received %d, lost %d (%.4f %%), gaps %d, reordered %d, unmarked %d, crossed %d, silent calls %d, jitter %.3f ms (max %.3f)",
+			w.name, w.way.Sent, w.way.Received, w.way.Lost, w.way.LossPct, w.way.Gaps, w.way.Late, w.way.Foreign, w.way.Crossed,
+			w.way.Silent, w.way.Jitter, w.way.JitterMax)
+	}
+	if r.target {
+		say("  target: %.3f cores, %.3f CPU-ms per call-second, %.0f calls per core, %.2f µs per packet, ramp %.2f CPU-ms per call",
+			r.CPU.Cores, r.CPU.PerCall, r.CPU.PerCore, r.CPU.PerPacket, r.RampCPU)
+		say("  target memory (RSS, kB): idle %d, registered %d, steady %d, after %d; per call %.1f",
+			r.Memory.Idle, r.Memory.Registered, r.Memory.Steady, r.Memory.After, r.Memory.PerCall)
+	}
+	say("  generator: %.3f cores, its clock busy %.1f %%, machine of %d CPUs", r.Generator.Cores, 100*r.Generator.Clock, r.Generator.CPUs)
+	for _, e := range r.Errors {
+		say("  error: %s", e)
+	}
+	return b.String()
+}
+
+func orLabel(label string) string {
+	if label == "" {
+		return ""
+	}
+	return label + ": "
+}
