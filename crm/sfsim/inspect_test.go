@@ -147,3 +147,16 @@ func TestManyClientsAtOnce(t *testing.T) {
 		t.Errorf("%d tasks of 25 keys", n)
 	}
 }
+
+func TestALoadTestDoesNotFillTheMemory(t *testing.T) {
+	c := newClient(t, Options{Keep: 20})
+	for i := range 30 {
+		c.want(http.MethodPatch, fmt.Sprintf("sobjects/Task/Cordboard_Call_Key__c/k%d", i), `{"Subject":"x"}`, 201)
+	}
+	c.want(http.MethodPatch, "sobjects/Task/Cordboard_Call_Key__c/k29", `{"Subject":"y"}`, 200)
+	c.want(http.MethodGet, "sobjects/Task/Cordboard_Call_Key__c/k9", "", 404)
+	c.want(http.MethodGet, "sobjects/Task/Cordboard_Call_Key__c/k10", "", 200)
+	if n := len(c.org.Records("Task")); n != 20 {
+		t.Errorf("%d tasks are kept", n)
+	}
+}

@@ -23,6 +23,7 @@ type Options struct {
 	BatchSize   int              // rows of one query answer; default 2,000 [D]
 	IndexDelay  time.Duration    // until search finds a new or changed record; default 0. A real org takes seconds [C]
 	FlowLatency time.Duration    // each flow takes this long; default 0
+	Keep        int              // so many records of an object, then the oldest are forgotten: for load tests; 0: all
 	Contents    *Contents        // nil: Demo()
 }
 
@@ -97,6 +98,7 @@ func (o *Org) Handler() http.Handler { return o }
 // stay.
 func (o *Org) Reset() {
 	fresh := newStore(o.schema, o.opt.Seed)
+	fresh.keep = o.opt.Keep
 	org, err := fill(fresh, o.opt.Contents, o.opt.Now())
 	if err != nil {
 		panic(fmt.Sprintf("sfsim: contents: %v", err)) // see New

@@ -11,6 +11,7 @@ type store struct {
 	*schema
 	tables map[*object]*table
 	undo   []func() // how to take back what was done since the outermost mark
+	keep   int      // see Options.Keep
 }
 
 // table holds the rows of one object, deleted ones included: queryAll sees those.
@@ -78,10 +79,22 @@ func (s *store) rollback(mark int) {
 	s.undo = s.undo[:mark]
 }
 
-// forget ends the outermost stretch: what was done stays.
+// forget ends the outermost stretch: what was done stays. Only now may the oldest rows go.
 func (s *store) forget() {
 	clear(s.undo)
 	s.undo = s.undo[:0]
+	if s.keep == 0 {
+		return
+	}
+	for _, t := range s.tables {
+		for len(t.rows) > s.keep {
+			oldest := t.rows[0]
+			t.leave(oldest)
+			delete(t.byID, oldest.id)
+			t.rows[0] = nil
+			t.rows = t.rows[1:]
+		}
+	}
 }
 
 // row finds a record by any form of its id, whatever the object; nil when there never was one.
