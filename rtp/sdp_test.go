@@ -389,15 +389,19 @@ func FuzzAnswer(f *testing.F) {
 		f.Add(recorded(f, strings.TrimSuffix(filepath.Base(name), ".sdp")))
 	}
 	f.Add(offered("m=audio 6000 RTP/AVP 8", "a=ptime:1e9", "a=rtcp:", "a=rtpmap:8", "a=fmtp:8 ;;=;useinbandfec"))
+	f.Add([]byte("v=0\nc=0 0 0.0.0.0\nm=audio 1 RTP/AVP 0\nm=0 0 0"))
 	f.Fuzz(func(t *testing.T, offer []byte) {
 		n := negotiation()
 		body, a, err := n.Answer(offer)
 		if err != nil {
 			return
 		}
-		var d sdp.SessionDescription
-		if err := d.Unmarshal(body); err != nil {
+		d, err := parseDescription(body)
+		if err != nil {
 			t.Fatalf("our answer cannot be read: %v\n%s", err, body)
+		}
+		if theirs, _ := parseDescription(offer); len(d.media) != len(theirs.media) {
+			t.Fatalf("%d m-lines in the answer to %d", len(d.media), len(theirs.media))
 		}
 		if a.Send != nil && (a.Send.Ptime < Tick || a.Send.Ptime > 3*Tick || a.Send.Payload > 127 || a.Receive[a.Send.Payload] == nil) {
 			t.Fatalf("%+v", a.Send)
