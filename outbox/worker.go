@@ -18,6 +18,7 @@ type Settings struct {
 	Fill     time.Duration // how long the first message waits for company; 200 ms
 	Parallel int           // deliveries of one kind at the same time; 2, so that one that hangs does not stop the others
 	Deadline time.Duration // of one delivery; 45 s
+	Hold     time.Duration // of a row's lease; at least, and usually, 30 s more than Deadline, so that no row is under way twice
 	Poll     time.Duration // look without being told, for what another node put in; 5 s
 	First    time.Duration // pause after the first failure; 1 s, doubled each time
 	Longest  time.Duration // the longest pause; 5 min
@@ -32,6 +33,7 @@ func (s Settings) withDefaults() Settings {
 	}
 	set(&s.Fill, 200*time.Millisecond)
 	set(&s.Deadline, 45*time.Second)
+	s.Hold = max(s.Hold, s.Deadline+30*time.Second)
 	set(&s.Poll, 5*time.Second)
 	set(&s.First, time.Second)
 	set(&s.Longest, 5*time.Minute)
@@ -54,14 +56,13 @@ type Worker struct {
 	set      Settings
 	log      *zap.Logger
 
-	freed   chan struct{} // a delivery has ended and its place is free
-	stop    context.CancelCauseFunc
-	stopped context.Context
+	freed chan struct{} // a delivery has ended and its place is free
 
 	mu      sync.Mutex
-	running sync.WaitGroup // Run; Add under mu
-	closed  bool           // guarded by mu
-	changed chan struct{}  // guarded by mu: closed and replaced after each settlement
+	running sync.WaitGroup          // Run; Add under mu
+	closed  bool                    // guarded by mu
+	stop    context.CancelCauseFunc // guarded by mu: ends Run; nil: it does not run
+	changed chan struct{}           // guarded by mu: closed and replaced after each settlement
 }
 
 // errClosed is the cause of the end of a worker that was closed.
@@ -70,21 +71,19 @@ var errClosed = errors.New("the outbox was closed")
 // New makes a worker; Run starts it. The couriers are by kind; a row of a kind without a courier waits for a version of
 // us that has one.
 func New(rows Rows, couriers map[string]Courier, s Settings, log *zap.Logger) *Worker {
-	w := &Worker{rows: rows, couriers: couriers, set: s.withDefaults(), log: log,
+	return &Worker{rows: rows, couriers: couriers, set: s.withDefaults(), log: log,
 		freed: make(chan struct{}, 1), changed: make(chan struct{})}
-	w.stopped, w.stop = context.WithCancelCause(context.Background())
-	return w
 }
 
-// Run delivers until ctx ends or Close is called, and returns when its last delivery has.
+// Run delivers until ctx ends or Close is called, and returns when its last delivery has. It runs once; after Close it
+// does nothing.
 func (w *Worker) Run(ctx context.Context) {
-	if !w.enter() {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if !w.enter(cancel) {
 		return
 	}
 	defer w.running.Done()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(w.stopped, func() { cancel(context.Cause(w.stopped)) })()
 
 	var lanes []*lane
 	for kind, courier := range w.couriers {
@@ -108,8 +107,10 @@ func (w *Worker) Run(ctx context.Context) {
 func (w *Worker) Close() {
 	w.mu.Lock()
 	w.closed = true
+	if w.stop != nil {
+		w.stop(errClosed)
+	}
 	w.mu.Unlock()
-	w.stop(errClosed)
 	w.running.Wait()
 }
 
@@ -134,12 +135,13 @@ func (w *Worker) Idle(ctx context.Context) error {
 	}
 }
 
-func (w *Worker) enter() bool {
+func (w *Worker) enter(stop context.CancelCauseFunc) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.closed {
+	if w.closed || w.stop != nil {
 		return false
 	}
+	w.stop = stop
 	w.running.Add(1)
 	return true
 }
@@ -177,8 +179,7 @@ func (w *Worker) dispatch(ctx context.Context, l *lane, deliveries *sync.WaitGro
 		default:
 			return time.Time{} // freed will wake us
 		}
-		// The lease outlasts the delivery, so that no row is ever under way twice.
-		rows, next, err := w.rows.Lease(ctx, l.kind, time.Now(), w.set.Batch, w.set.Deadline+30*time.Second)
+		rows, next, err := w.rows.Lease(ctx, l.kind, time.Now(), w.set.Batch, w.set.Hold)
 		if err != nil || len(rows) == 0 {
 			<-l.places
 			if err != nil && ctx.Err() == nil {

@@ -116,11 +116,11 @@ type Client struct {
 
 	asked atomic.Int32 // how much is asked of the org's objects: an index of breadths
 
-	life   context.Context // ends with Close; what is shared between callers runs under it
-	end    context.CancelFunc
-	work   sync.WaitGroup // flights: token requests and lookups
-	gate   sync.Mutex     // between the last start and Close
-	closed bool           // guarded by gate
+	work   sync.WaitGroup // what is shared between callers: token requests and lookups
+	gate   sync.Mutex
+	closed bool                          // guarded by gate
+	shared map[uint64]context.CancelFunc // guarded by gate: what ends each of them
+	last   uint64                        // guarded by gate: the number of the last one
 }
 
 var (
@@ -144,7 +144,7 @@ func New(s Settings, log *zap.Logger) (*Client, error) {
 		// A redirect would carry the bearer token to wherever it points; the API has none.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	c.life, c.end = context.WithCancel(context.Background())
+	c.shared = map[uint64]context.CancelFunc{}
 	c.lanes = [lanes]chan struct{}{urgent: make(chan struct{}, mostUrgent), patient: make(chan struct{}, mostPatient)}
 	c.tokens = &tokens{session: s.Session, start: c.start, fetch: func(ctx context.Context) (*token, error) {
 		return guarded("login", func() (*token, error) { return c.login(ctx) })
@@ -170,19 +170,30 @@ func ours(connect time.Duration) *http.Transport {
 	}
 }
 
-// start runs what several callers share. It reports false after Close.
-func (c *Client) start(limit time.Duration, f func(ctx context.Context)) bool {
+// start runs what several callers share. It goes on when the caller who began it has gone, for at most limit, and ends
+// with Close. It reports false after Close.
+func (c *Client) start(ctx context.Context, limit time.Duration, f func(ctx context.Context)) bool {
 	c.gate.Lock()
 	defer c.gate.Unlock()
 	if c.closed {
 		return false
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	c.last++
+	number := c.last
+	c.shared[number] = cancel
 	c.work.Go(func() {
-		ctx, cancel := context.WithTimeout(c.life, limit)
-		defer cancel()
+		defer c.ended(number)
 		f(ctx)
 	})
 	return true
+}
+
+func (c *Client) ended(number uint64) {
+	c.gate.Lock()
+	defer c.gate.Unlock()
+	c.shared[number]()
+	delete(c.shared, number)
 }
 
 // guarded runs what reads the org's answers: a byte that we did not think of fails one question and not the process.
@@ -233,8 +244,10 @@ func (c *Client) Run(ctx context.Context) {
 func (c *Client) Close() {
 	c.gate.Lock()
 	c.closed = true
+	for _, cancel := range c.shared {
+		cancel()
+	}
 	c.gate.Unlock()
-	c.end()
 	c.work.Wait()
 	c.http.CloseIdleConnections()
 }

@@ -51,7 +51,7 @@ func (c *Client) Identify(ctx context.Context, number call.Number) (call.Match, 
 		return call.Match{Looked: true}, nil
 	}
 	return c.known.get(ctx, forms[0], func(found func(call.Match, error)) bool {
-		return c.start(c.set.Identify, func(ctx context.Context) {
+		return c.start(ctx, c.set.Identify, func(ctx context.Context) {
 			found(guarded("search", func() (call.Match, error) { return c.search(ctx, number, forms) }))
 		})
 	})

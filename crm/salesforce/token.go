@@ -31,7 +31,7 @@ func (t *token) String() string { return "token of " + t.instance.Host }
 type tokens struct {
 	session time.Duration
 	fetch   func(ctx context.Context) (*token, error)
-	start   func(limit time.Duration, f func(ctx context.Context)) bool
+	start   func(ctx context.Context, limit time.Duration, f func(ctx context.Context)) bool
 
 	mu      sync.Mutex
 	now     *token  // guarded by mu
@@ -65,14 +65,14 @@ func (t *tokens) get(ctx context.Context, refused *token) (*token, error) {
 	if now := t.now; now != nil {
 		age := time.Since(now.made)
 		if age > t.session*4/5 {
-			t.launch() // before it is needed
+			t.launch(ctx) // before it is needed
 		}
 		if age < t.session {
 			t.mu.Unlock()
 			return now, nil
 		}
 	}
-	f := t.launch()
+	f := t.launch(ctx)
 	err := t.failed
 	t.mu.Unlock()
 	if f == nil {
@@ -87,7 +87,7 @@ func (t *tokens) get(ctx context.Context, refused *token) (*token, error) {
 }
 
 // launch starts a request if none is under way and none has failed just now. Called with mu held.
-func (t *tokens) launch() *flight {
+func (t *tokens) launch(ctx context.Context) *flight {
 	if t.flight != nil {
 		return t.flight
 	}
@@ -95,7 +95,7 @@ func (t *tokens) launch() *flight {
 		return nil
 	}
 	f := &flight{landed: make(chan struct{})}
-	started := t.start(loginTime, func(ctx context.Context) {
+	started := t.start(ctx, loginTime, func(ctx context.Context) {
 		f.token, f.err = t.fetch(ctx)
 		t.land(f)
 	})

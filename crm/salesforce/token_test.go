@@ -161,7 +161,7 @@ func TestASessionIsRenewedBeforeItEndsAndNobodyWaitsForIt(t *testing.T) {
 				time.Sleep(2 * time.Second)
 				return &token{access: "x", made: time.Now()}, nil
 			},
-			start: func(limit time.Duration, f func(context.Context)) bool {
+			start: func(_ context.Context, _ time.Duration, f func(context.Context)) bool {
 				owner.Go(func() { f(context.Background()) })
 				return true
 			}}
