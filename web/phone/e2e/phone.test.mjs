@@ -1,9 +1,12 @@
 // The phone in a real Chromium against the development gateway: what needs a browser and no telephone line.
 // Build first: npm run build && npm run e2e
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import { startGateway } from './gateway.mjs';
 import { openBrowser, PhonePage } from './phone.mjs';
+
+const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 let gateway;
 let browser;
@@ -238,6 +241,56 @@ test('credentials that are refused are renewed', async (t) => {
   await anna.lineState('refused');
   await gateway.dev('refuse-registration', { status: 0 });
   await anna.registered(20_000);
+});
+
+test('a second tab of the same agent is no second phone, until it is asked to be', async (t) => {
+  const anna = await agent(t, 'anna');
+  const second = new PhonePage(await anna.page.context().newPage(), anna.url);
+  await second.page.goto(anna.url);
+  await second.login('anna', 'demo-anna');
+  await second.waitFor('[data-testid="elsewhere"]', 'to be told of the other tab');
+  await gateway.dev('ring', { number: '+358400000001' });
+  await anna.rings();
+  await anna.answer();
+  // Not in the middle of a call.
+  await second.at('take-over').click();
+  await wait(500);
+  assert.equal((await anna.state()).phase, 'talking');
+  await anna.hangUp();
+  await second.at('take-over').click();
+  await second.registered();
+  await anna.waitFor('[data-testid="elsewhere"]', 'to have stepped back');
+  // When the phone's tab is closed, the other one is the phone.
+  await second.page.close();
+  await anna.registered();
+});
+
+test('every screen is accessible by the rules of axe', async (t) => {
+  const anna = await agent(t, 'anna');
+  const check = async (screen) => {
+    // Animations end first: axe judges colours as they are.
+    await wait(400);
+    const { violations } = await anna.page.evaluate(async () => window.axe.run(document, { resultTypes: ['violations'] }));
+    const told = violations.map((v) => `${v.id}: ${v.help}\n  ${v.nodes.map((n) => n.html.slice(0, 160)).join('\n  ')}`);
+    assert.deepEqual(told, [], screen);
+  };
+  await anna.page.addScriptTag({ path: axe });
+  await check('idle');
+  await anna.at('availability').click();
+  await check('availability');
+  await anna.at('devices-open').click();
+  await check('devices');
+  await anna.page.keyboard.press('Escape');
+  await gateway.dev('ring', { number: '+358400000002', queue: 'Sales' });
+  await anna.page.waitForSelector('[data-testid="call-match"][data-count="4"]');
+  await check('ringing');
+  await anna.answer();
+  await anna.digits('1');
+  await check('talking');
+  await anna.hold();
+  await check('held');
+  await anna.hangUp();
+  await check('over');
 });
 
 test('logging out ends the session in the tab', async (t) => {

@@ -7,6 +7,7 @@ import { AvailabilitySheet } from '../ui/AvailabilitySheet';
 import { CallCard } from '../ui/CallCard';
 import { DevicesSheet } from '../ui/DevicesSheet';
 import { Header, type Sheet } from '../ui/Header';
+import { Elsewhere } from '../ui/Elsewhere';
 import { Dialer } from '../ui/Keypad';
 import { LineBanner } from '../ui/LineBanner';
 import { Login } from '../ui/Login';
@@ -33,6 +34,8 @@ export function App({ session, preferences, host }: Props) {
       return <Login busy={state.busy} trouble={state.trouble} onLogin={(user, password) => void session.login(user, password)} />;
     case 'opening':
       return <Waiting retrying={state.retrying} onLogout={() => void session.logout()} />;
+    case 'elsewhere':
+      return <Elsewhere name={state.name} onTakeOver={() => session.takeOver()} onLogout={() => void session.logout()} />;
     case 'work':
       return <Desk work={state.work} session={session} preferences={preferences} host={host} />;
   }
@@ -92,6 +95,7 @@ function Desk({ work, session, preferences, host }: Props & { work: Work }) {
         />
       )}
       <main className="cb-main">
+        <h1 className="slds-assistive-text">Cordboard phone</h1>
         {trouble && <Notice trouble={trouble} onDismiss={() => phone.dismissTrouble()} />}
         {work.trouble && <Notice trouble={work.trouble} onDismiss={() => session.dismissTrouble()} />}
         {call ? (

@@ -2,10 +2,12 @@ import { Api, Refused } from '../api/client';
 import { follow } from '../api/events';
 import type { ServerEvent } from '../api/sse';
 import type { AgentEvent, Availability, AvailabilityType, CallEvent, CallRecord, Hello, Me } from '../api/types';
+import { busy } from '../phone/call';
 import { Phone } from '../phone/phone';
 import { Store } from '../phone/store';
 import { loginTrouble, requestFailed, sessionOver, type Trouble } from '../phone/trouble';
 import type { Preferences } from './preferences';
+import { type Tabs, takeTurns } from './tabs';
 
 const TOKEN = 'cordboard.token';
 const RECENT = 50;
@@ -25,6 +27,8 @@ export type SessionState =
   | { stage: 'login'; busy: boolean; trouble: Trouble | undefined }
   /** There is a token from before; the server is asked who we are. retrying: it did not answer. */
   | { stage: 'opening'; retrying: boolean }
+  /** Another tab of this browser is this agent's phone. */
+  | { stage: 'elsewhere'; name: string }
   | { stage: 'work'; work: Work };
 
 /** The agent's session with the gateway, from login to logout. The token lives in the tab and nowhere else. */
@@ -32,6 +36,7 @@ export class Session {
   readonly state: Store<SessionState>;
   private readonly api: Api;
   private following: AbortController | undefined;
+  private tabs: Tabs | undefined;
 
   constructor(
     base: string,
@@ -83,6 +88,11 @@ export class Session {
     }
   }
 
+  /** Makes this tab the phone, unless the other one is on a call. */
+  takeOver(): void {
+    this.tabs?.ask();
+  }
+
   dismissTrouble(): void {
     this.change({ trouble: undefined });
   }
@@ -93,7 +103,7 @@ export class Session {
     for (;;) {
       try {
         const me = await this.api.me();
-        if (this.api.token === token) this.begin(me);
+        if (this.api.token === token) this.share(me);
         return;
       } catch (error) {
         if (this.unauthorized(error) || this.api.token !== token) return;
@@ -102,6 +112,18 @@ export class Session {
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
       if (this.api.token !== token) return;
     }
+  }
+
+  /** One tab of the browser is the phone. */
+  private share(me: Me): void {
+    this.tabs = takeTurns(me.id, {
+      mine: () => this.begin(me),
+      elsewhere: () => {
+        this.stop();
+        this.state.set({ stage: 'elsewhere', name: me.name });
+      },
+      busy: () => busy(this.work()?.phone.state.get().call ?? null),
+    });
   }
 
   private begin(me: Me): void {
@@ -179,12 +201,17 @@ export class Session {
   }
 
   private leave(trouble: Trouble | undefined): void {
-    const work = this.work();
+    this.shelf.removeItem(TOKEN);
+    this.stop();
+    this.tabs?.leave();
+    this.tabs = undefined;
+    this.state.set({ stage: 'login', busy: false, trouble });
+  }
+
+  private stop(): void {
     this.following?.abort();
     this.following = undefined;
-    this.shelf.removeItem(TOKEN);
-    this.state.set({ stage: 'login', busy: false, trouble });
-    work?.phone.close();
+    this.work()?.phone.close();
   }
 
   private work(): Work | undefined {

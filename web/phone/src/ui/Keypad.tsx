@@ -17,6 +17,9 @@ const keys: readonly [string, string, string][] = [
   ['#', '', 'hash'],
 ];
 
+/** What a screen reader would not say by itself. */
+const names: Partial<Record<string, string>> = { '*': 'star', '#': 'hash' };
+
 /** How long 0 is held for a plus, milliseconds. */
 const LONG_PRESS = 450;
 
@@ -53,21 +56,17 @@ export function Keys({ onKey, plus = false }: KeysProps) {
           type="button"
           className="cb-key"
           data-testid={`key-${id}`}
-          aria-label={name(key)}
+          aria-label={names[key]}
           onPointerDown={() => down(key)}
           onPointerLeave={() => clearTimeout(timer.current)}
           onClick={() => click(key)}
         >
           <span>{key}</span>
-          <small aria-hidden="true">{letters}</small>
+          <small aria-hidden="true" data-letters={letters} />
         </button>
       ))}
     </div>
   );
-}
-
-function name(key: string): string {
-  return key === '*' ? 'star' : key === '#' ? 'hash' : key;
 }
 
 interface DialerProps {
