@@ -1,6 +1,7 @@
 package sfsim
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/cordboard/cordboard/crm/sfsim/soql"
@@ -10,12 +11,16 @@ import (
 type column struct {
 	names []string // canonical: relationship names, then the field
 	field *field   // the last one; of a polymorphic parent the first that fits
+	of    common
 }
 
-// nameOf is the field that every parent of a polymorphic relationship has: Name (a case's is its number) and Type.
-var (
-	polymorphicName = &field{Name: "Name", Type: "string", Length: 255}
-	polymorphicType = &field{Name: "Type", Type: "string", Length: 40}
+// common are the fields that every parent of a polymorphic relationship has, whatever it is.
+type common int
+
+const (
+	ownField   common = iota
+	commonName        // a case's is its number
+	commonType        // Contact, Lead, …
 )
 
 // column checks a path against an object. The faults are worded as Salesforce's. [P]
@@ -37,9 +42,9 @@ func (s *schema) column(obj *object, path soql.Path, query string) (column, *api
 	last := path.Names[len(path.Names)-1]
 	switch {
 	case polymorphic && strings.EqualFold(last, "Name"):
-		c.field = polymorphicName
+		c.field, c.of = &field{Name: "Name", Type: "string", Length: 255}, commonName
 	case polymorphic && strings.EqualFold(last, "Type"):
-		c.field = polymorphicType
+		c.field, c.of = &field{Name: "Type", Type: "string", Length: 40}, commonType
 	default:
 		c.field = firstOf(candidates, func(o *object) *field { return o.field(last) })
 	}
@@ -67,13 +72,12 @@ func (s *store) value(r *row, c column) any {
 			return nil
 		}
 	}
-	switch c.field {
-	case polymorphicType:
+	switch {
+	case c.of == commonType:
 		return r.obj.Name
-	case polymorphicName:
-		if r.obj.name != nil {
-			return r.get(r.obj.name.Name)
-		}
+	case c.of == commonName && r.obj.name != nil:
+		return r.get(r.obj.name.Name)
+	case c.of == commonName:
 		return nil
 	}
 	return r.get(c.field.Name)
@@ -87,11 +91,10 @@ func (s *store) parent(r *row, relationship string) *row {
 	return s.live(r.text(ref.Name))
 }
 
-// put writes the column of a row into a record, parents as records within. [D] the attributes of a polymorphic parent
+// put writes the column of a row into a record, parents as records within [D]. The attributes of a polymorphic parent
 // say Name, not its type [P].
 func (s *store) put(into record, r *row, c column, version string) record {
-	at := into
-	return s.putAt(at, r, c.names, c, version)
+	return s.putAt(into, r, c.names, c, version)
 }
 
 func (s *store) putAt(into record, r *row, names []string, c column, version string) record {
@@ -101,7 +104,7 @@ func (s *store) putAt(into record, r *row, names []string, c column, version str
 				return into // selected twice
 			}
 		}
-		return append(into, member{names[0], s.value(r, column{names: names, field: c.field})})
+		return append(into, member{names[0], s.value(r, column{names: names, field: c.field, of: c.of})})
 	}
 	parent := s.parent(r, names[0])
 	at := -1
@@ -130,7 +133,8 @@ func (s *store) putAt(into record, r *row, names []string, c column, version str
 }
 
 func asAPIError(err error) *apiError {
-	if e, isQuery := err.(*soql.Error); isQuery {
+	var e *soql.Error
+	if errors.As(err, &e) {
 		return refuseRequest(e.Code, "%s", e.Message)
 	}
 	return refuseRequest("UNKNOWN_EXCEPTION", "%v", err)

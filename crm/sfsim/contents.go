@@ -48,7 +48,7 @@ func ReadContents(r io.Reader) (*Contents, error) {
 // fill puts contents into an empty store and returns the id of the Organization.
 func fill(s *store, c *Contents, now time.Time) (org string, err error) {
 	defer s.forget()
-	w := saver{store: s, user: adminID, now: now}
+	w := saver{store: s, user: adminID(), now: now}
 	for _, always := range []map[string][]map[string]any{furniture(c), c.Records} {
 		// parents first, so that a task finds its account; within an object as written
 		for _, obj := range s.objects {
@@ -67,13 +67,13 @@ func fill(s *store, c *Contents, now time.Time) (org string, err error) {
 	return s.tables[s.object("Organization")].rows[0].id, nil
 }
 
-// adminID writes what has no other author.
-var adminID = namedID("005", "admin")
+// adminID is the user who writes what has no other author.
+func adminID() string { return namedID("005", "admin") }
 
 // furniture is what every org has.
 func furniture(c *Contents) map[string][]map[string]any {
 	rows := map[string][]map[string]any{
-		"User":       {{"Id": adminID, "Username": "admin@cordboard.demo", "FirstName": "Org", "LastName": "Administrator", "Alias": "admin", "Email": "admin@cordboard.demo"}},
+		"User":       {{"Id": adminID(), "Username": "admin@cordboard.demo", "FirstName": "Org", "LastName": "Administrator", "Alias": "admin", "Email": "admin@cordboard.demo"}},
 		"TaskStatus": statuses([]string{"Not Started", "In Progress", "Completed", "Waiting on someone else", "Deferred"}, "Completed"),
 		"CaseStatus": statuses([]string{"New", "Working", "Escalated", "On Hold", "Closed"}, "Closed"),
 		"ServicePresenceStatus": {

@@ -6,16 +6,16 @@ import (
 )
 
 // schemaChanged is when the objects were last changed: clients ask for describes that are newer. [D]
-var schemaChanged = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+func schemaChanged() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // unchanged answers If-Modified-Since. [D]
 func unchanged(q *request) bool {
 	since, err := http.ParseTime(q.header.Get("If-Modified-Since"))
-	return err == nil && !schemaChanged.After(since)
+	return err == nil && !schemaChanged().After(since)
 }
 
 func described(body any) reply {
-	return ok(body).with("Last-Modified", schemaChanged.Format(http.TimeFormat))
+	return ok(body).with("Last-Modified", schemaChanged().Format(http.TimeFormat))
 }
 
 func (o *Org) describeGlobal(q *request) reply {

@@ -94,7 +94,7 @@ func (o *Org) seedRecords(name string, body io.Reader) reply {
 	mark := o.store.mark()
 	results := []saveResult{}
 	for _, in := range list {
-		r, err := o.saverFor(adminID).seed(obj, in)
+		r, err := o.saverFor(adminID()).seed(obj, in)
 		if err != nil {
 			o.store.rollback(mark)
 			return failed(err)

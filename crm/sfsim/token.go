@@ -70,7 +70,7 @@ func (o *Org) ensureUser(username string) {
 	if o.userNamed(username) != nil {
 		return
 	}
-	w := o.saverFor(adminID)
+	w := o.saverFor(adminID())
 	_, _ = w.seed(o.schema.object("User"), map[string]any{ // cannot fail: the fields are ours, and Username is text
 		"Username": username, "FirstName": "Integration", "LastName": "User", "Alias": "integ",
 	})
