@@ -45,7 +45,8 @@ type entry struct {
 }
 
 const (
-	mostInOne    = 1000 // entries in one transaction, so that readers of the outbox get their turn
+	mostInOne    = 1000             // entries in one transaction, so that readers of the outbox get their turn
+	heartbeat    = 10 * time.Second // how exactly we know when a process died
 	firstPause   = 20 * time.Millisecond
 	longestPause = 5 * time.Second
 )
@@ -125,6 +126,8 @@ func (l *Ledger) rouse() {
 // run is the only writer of calls.
 func (l *Ledger) run(ctx context.Context) {
 	defer close(l.ended)
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
 	for {
 		l.mu.Lock()
 		batch := l.waiting[:min(len(l.waiting), mostInOne)]
@@ -141,9 +144,18 @@ func (l *Ledger) run(ctx context.Context) {
 		}
 		select {
 		case <-l.wake:
+		case <-beat.C:
+			l.live(ctx)
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// live notes that we are. A fault is not reported here: the next call will meet it too.
+func (l *Ledger) live(ctx context.Context) {
+	if err := writeAlive(ctx, l.db, time.Now()); err != nil {
+		l.faults.Add(1)
 	}
 }
 
@@ -198,6 +210,9 @@ func (l *Ledger) writeAll(ctx context.Context, tx *sql.Tx, batch []entry) error 
 		}
 	}
 	now := time.Now()
+	if err := writeAlive(ctx, tx, now); err != nil {
+		return err
+	}
 	for i := range batch {
 		e := &batch[i]
 		if at, ok := last[e.rec.ID]; ok && at == i {

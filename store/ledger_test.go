@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap/zaptest"
 	"pgregory.net/rapid"
 
@@ -114,6 +115,41 @@ func TestCloseWritesWhatWaitsAndRefusesWhatComesAfter(t *testing.T) {
 	}
 }
 
+func TestTheNextProcessKnowsWhenWeDied(t *testing.T) {
+	path := newFile(t)
+	s := open(t, path)
+	if !s.LastAlive().IsZero() {
+		t.Errorf("a new file remembers %v", s.LastAlive())
+	}
+	before := time.Now().Truncate(time.Microsecond)
+	s.Ledger().Open(record(1))
+	flush(t, s)
+	after := time.Now()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := open(t, path).LastAlive(); got.Before(before) || got.After(after) {
+		t.Errorf("%v is not between %v and %v", got, before, after)
+	}
+}
+
+func TestTheLedgersFiguresAreRegisteredOnce(t *testing.T) {
+	s := open(t, newFile(t))
+	reg := prometheus.NewRegistry()
+	if err := s.Register(reg); err != nil {
+		t.Fatal(err)
+	}
+	s.Ledger().Open(record(1))
+	flush(t, s)
+	families, err := reg.Gather()
+	if err != nil || len(families) != 3 || families[0].GetName() != "cordboard_ledger_commits_total" || families[0].GetMetric()[0].GetCounter().GetValue() != 1 {
+		t.Errorf("%v, %v", families, err)
+	}
+	if s.Register(reg) == nil {
+		t.Error("registered twice")
+	}
+}
+
 func TestAMessageThatIsNoObjectDoesNotStopTheLedger(t *testing.T) {
 	s := open(t, newFile(t))
 	s.Ledger().Close(closed(record(1)), []outbox.Message{task("a", `[1]`), task("", `{}`), task("b", `{"x":1}`), task("c", `null`), task("d", ``)})
@@ -133,7 +169,7 @@ func TestG6_BusyNeverSurfaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	const rounds = 60
+	const rounds = 30
 	var all sync.WaitGroup
 	each := func(what string, f func(i int) error) {
 		all.Go(func() {
@@ -177,7 +213,7 @@ func TestG6_BusyNeverSurfaces(t *testing.T) {
 	each("checkpoint", func(int) error { _, err := other.Exec(`PRAGMA wal_checkpoint(TRUNCATE)`); return err })
 	each("a writer outside", func(i int) error {
 		return within(ctx, other, func(tx *sql.Tx) error {
-			_, err := tx.Exec(`DELETE FROM settings WHERE name = ?`, fmt.Sprint(i))
+			_, err := tx.Exec(`DELETE FROM settings WHERE name = ?`, fmt.Sprint("secret:", i))
 			return err
 		})
 	})

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"flag"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -8,5 +9,9 @@ import (
 
 func TestMain(m *testing.M) {
 	becomeVictim()
+	// A race detector slows SQLite, which is C in Go's clothes, by ten times. The command line can ask for more.
+	if err := flag.Set("rapid.checks", "25"); err != nil {
+		panic(err)
+	}
 	goleak.VerifyTestMain(m)
 }

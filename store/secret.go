@@ -11,6 +11,7 @@ import (
 // Secret is the value kept under the name, such as the key that signs sessions; the first time, make makes it.
 func (s *Store) Secret(ctx context.Context, name string, make func() []byte) ([]byte, error) {
 	var value []byte
+	name = "secret:" + name // the table holds other things too
 	err := within(ctx, s.write, func(tx *sql.Tx) error {
 		var text string
 		err := tx.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = ?`, name).Scan(&text)

@@ -32,6 +32,9 @@ type Store struct {
 	ledger *Ledger
 	outbox *Outbox
 	log    *zap.Logger
+
+	lastAlive time.Time // of the process before
+
 	once   sync.Once
 	closed error // of the one Close
 }
@@ -76,6 +79,9 @@ func Open(ctx context.Context, path string, log *zap.Logger) (_ *Store, err erro
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
 	if s.outbox, err = openOutbox(ctx, s.write, s.read); err != nil {
+		return nil, err
+	}
+	if s.lastAlive, err = readAlive(ctx, s.read); err != nil {
 		return nil, err
 	}
 	s.ledger = openLedger(ctx, s.write, s.outbox, log)

@@ -1,0 +1,46 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// LastAlive is when the process before us last showed life, to about ten seconds: a call that was open then has gone on
+// until then at least, and not until we started. Zero: there was none.
+func (s *Store) LastAlive() time.Time { return s.lastAlive }
+
+const aliveName = "alive" // in settings: microseconds since 1970
+
+// writer is what *sql.DB and *sql.Tx have in common.
+type writer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+func writeAlive(ctx context.Context, w writer, now time.Time) error {
+	_, err := w.ExecContext(ctx, `INSERT INTO settings (name, value) VALUES (?, ?)
+		ON CONFLICT (name) DO UPDATE SET value = excluded.value`, aliveName, strconv.FormatInt(micros(now), 10))
+	if err != nil {
+		return fmt.Errorf("note that we live: %w", err)
+	}
+	return nil
+}
+
+func readAlive(ctx context.Context, db *sql.DB) (time.Time, error) {
+	var text string
+	err := db.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = ?`, aliveName).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("last sign of life: %w", err)
+	}
+	us, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return time.Time{}, nil // it is only used to be more exact
+	}
+	return moment(us), nil
+}
