@@ -22,7 +22,7 @@ func TestP5_ClosedSessionsLeaveNothingInTheSharedPort(t *testing.T) {
 	await(t, "connection", keep.Connected(), 5*time.Second)
 	far.Say(lab.Tone(440, -12))
 	keep.Out().Hear(keep)
-	far.Ear().MustHear(t, 440, 2*time.Second, 300*time.Millisecond)
+	far.Ear().MustHear(t, 440, 10*time.Second, 300*time.Millisecond)
 	rest(t)
 	before := runtime.NumGoroutine()
 	for range 20 {
@@ -44,7 +44,7 @@ func TestP5_ClosedSessionsLeaveNothingInTheSharedPort(t *testing.T) {
 	if left != 1 {
 		t.Fatalf("%d sessions are known", left)
 	}
-	far.Ear().MustHear(t, 440, 2*time.Second, 300*time.Millisecond)
+	far.Ear().MustHear(t, 440, 10*time.Second, 300*time.Millisecond)
 }
 
 func TestP5_AFullSocketLosesAPacketAndBlocksNobody(t *testing.T) {
@@ -158,7 +158,7 @@ func TestP8_ARepeatedOfferKeepsConnectionRoleAndFingerprint(t *testing.T) {
 	await(t, "connection", s.Connected(), 5*time.Second)
 	far.Say(lab.Tone(440, -12))
 	s.Out().Hear(s)
-	far.Ear().MustHear(t, 440, 3*time.Second, 200*time.Millisecond)
+	far.Ear().MustHear(t, 440, 10*time.Second, 200*time.Millisecond)
 	ssrc := s.Out().SSRC()
 	for _, c := range []struct {
 		offered string
@@ -176,9 +176,9 @@ func TestP8_ARepeatedOfferKeepsConnectionRoleAndFingerprint(t *testing.T) {
 			}
 		}
 	}
-	far.Ear().MustHear(t, 440, 3*time.Second, 200*time.Millisecond)
+	far.Ear().MustHear(t, 440, 10*time.Second, 200*time.Millisecond)
 	weCall(t, s, far) // and the other way round
-	far.Ear().MustHear(t, 440, 3*time.Second, 200*time.Millisecond)
+	far.Ear().MustHear(t, 440, 10*time.Second, 200*time.Millisecond)
 	if s.Out().SSRC() != ssrc || far.Ear().Report().SSRCs != 1 {
 		t.Fatalf("the stream changed: %s", far.Ear().Report())
 	}
