@@ -96,7 +96,7 @@ func broken(req *sip.Request) string {
 		return "From"
 	case to == nil || to.Address.Scheme == "" || !endsWell(header(req, "To")):
 		return "To"
-	case req.CallID() == nil || len(req.CallID().Value()) > 256:
+	case req.CallID() == nil || len(req.CallID().Value()) > maxTag:
 		return "Call-ID"
 	case cseq == nil || !strings.EqualFold(strings.TrimSpace(string(cseq.MethodName)), string(req.Method)):
 		return "CSeq"
@@ -107,7 +107,7 @@ func broken(req *sip.Request) string {
 	case single["max-forwards"] > 0 && (req.MaxForwards() == nil || req.MaxForwards().Val() > 255):
 		return "Max-Forwards"
 	}
-	if tag, _ := from.Params.Get("tag"); tag == "" || len(tag) > 128 {
+	if tag, _ := from.Params.Get("tag"); tag == "" || len(tag) > maxTag {
 		return "From tag"
 	}
 	if req.IsInvite() && contactURI(req) == nil {

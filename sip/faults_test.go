@@ -214,7 +214,7 @@ func TestM8_TheTortureMessagesGetAnAnswer(t *testing.T) {
 		if r, ok := p.readWithin(300 * time.Millisecond); !ok {
 			silent = append(silent, name)
 		} else if testing.Verbose() {
-			t.Logf("%-20s %s", name, r.start)
+			t.Logf("%-20s %s %s", name, r.start, r.get("Warning"))
 		}
 	}
 	t.Logf("%d unanswered: %v", len(silent), silent)

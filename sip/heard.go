@@ -3,6 +3,7 @@ package sip
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -39,7 +40,7 @@ func (d *Dialog) arrived(req *sip.Request) {
 		d.lastTicket = t.done
 		d.tickets[req] = t
 		for earlier, w := range d.acks {
-			close(w.heard) // its ACK was lost or overtaken: whoever goes on has heard our 2xx
+			w.confirm() // its ACK was lost or overtaken: whoever goes on has heard our 2xx
 			delete(d.acks, earlier)
 		}
 	}
@@ -61,7 +62,7 @@ func (d *Dialog) ackArrived(req *sip.Request) {
 	defer d.mu.Unlock()
 	if w, ok := d.acks[n]; ok {
 		w.body, _ = sdpOf(req)
-		close(w.heard)
+		w.confirm()
 		delete(d.acks, n)
 	}
 }
@@ -70,6 +71,12 @@ func (d *Dialog) ackArrived(req *sip.Request) {
 type awaitedACK struct {
 	body  []byte        // its SDP; written before heard is closed
 	heard chan struct{} // closed by the ACK, or by any later request (W5)
+	then  func()        // called before; must not block
+}
+
+func (w *awaitedACK) confirm() {
+	w.then()
+	close(w.heard)
 }
 
 // follow moves the dialog to the socket that a valid request of it came by (W7), unless that belongs to somebody else.
@@ -154,7 +161,6 @@ func (d *Dialog) reinvited(req *sip.Request, tx *sip.ServerTx, release func()) {
 	}
 	d.e.respond(tx, d.e.response(req, 100, ""))
 	d.put(r, release)
-	<-d.deal
 }
 
 // updated serves an UPDATE (RFC 3311): with SDP like a re-INVITE in two messages, without it a target refresh and a sign
@@ -169,11 +175,11 @@ func (d *Dialog) updated(req *sip.Request, tx *sip.ServerTx, release func()) {
 		return
 	}
 	d.put(r, release)
-	<-d.deal
 }
 
 // negotiable takes the right to change the session, or answers that it cannot be had now (RFC 3261 section 14.2, RFC 3311
-// section 5.2). The caller gives deal back.
+// section 5.2). The request gives it
+// back when it is settled.
 func (d *Dialog) negotiable(r *Request) bool {
 	if r.wrongBody {
 		_, _ = r.respond(415, "", nil, Header{"Accept", accept})
@@ -186,6 +192,7 @@ func (d *Dialog) negotiable(r *Request) bool {
 	}
 	select {
 	case d.deal <- struct{}{}:
+		r.dealt = sync.OnceFunc(func() { <-d.deal })
 		return true
 	default:
 	}

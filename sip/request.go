@@ -17,6 +17,7 @@ type Request struct {
 	req       *sip.Request
 	tx        *sip.ServerTx
 	wrongBody bool          // not a session description where one belongs
+	dealt     func()        // gives back the right to change the session, once; nil when none is held
 	once      sync.Once     // the first response counts
 	taken     chan struct{} // closed when a response was chosen
 	settled   chan struct{} // closed when it was sent and, for a 2xx to INVITE, confirmed or given up
@@ -62,6 +63,7 @@ func (r *Request) respond(status int, phrase string, body []byte, headers ...Hea
 			if status < 300 && r.Method == "UPDATE" {
 				r.d.refreshTarget(r.req)
 			}
+			r.giveBack() // before they read the answer: their next offer may follow at once
 			r.d.e.respond(r.tx, res)
 			return
 		}
@@ -74,7 +76,8 @@ func (r *Request) respond(status int, phrase string, body []byte, headers ...Hea
 // untilACK sends a 2xx to a re-INVITE and repeats it until its ACK.
 func (r *Request) untilACK(res *sip.Response) ([]byte, error) {
 	d, n := r.d, r.req.CSeq().SeqNo
-	w := &awaitedACK{heard: make(chan struct{})}
+	w := &awaitedACK{heard: make(chan struct{}), then: r.giveBack}
+	defer r.giveBack()
 	d.mu.Lock()
 	d.acks[n] = w
 	d.mu.Unlock()
@@ -87,6 +90,12 @@ func (r *Request) untilACK(res *sip.Response) ([]byte, error) {
 		return w.body, nil
 	default:
 		return nil, d.how()
+	}
+}
+
+func (r *Request) giveBack() {
+	if r.dealt != nil {
+		r.dealt()
 	}
 }
 

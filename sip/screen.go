@@ -17,6 +17,9 @@ const (
 	maxHeaderCount = 128
 	maxBody        = 16 << 10
 	maxStartLine   = 2 << 10
+	maxMethod      = 64
+	maxFieldName   = 256
+	maxTag         = 1 << 10
 )
 
 // fault is what is wrong with a message that must not reach the parser. Status 0: it is not answered.
@@ -87,7 +90,7 @@ func screenStartLine(line []byte) *fault {
 	}
 	parts := bytes.Split(line, []byte(" "))
 	version := parts[len(parts)-1]
-	if len(parts) < 3 || len(version) < 4 || !bytes.EqualFold(version[:4], []byte("SIP/")) || !isToken(parts[0]) {
+	if len(parts) < 3 || len(version) < 4 || !bytes.EqualFold(version[:4], []byte("SIP/")) || !isToken(parts[0], maxMethod) {
 		return &fault{0, "not SIP"}
 	}
 	switch {
@@ -113,13 +116,13 @@ func isStatus(s string) bool {
 	return err == nil && len(s) == 3 && n >= 100 && n <= 699
 }
 
-func isToken(b []byte) bool {
+func isToken(b []byte, most int) bool {
 	for _, c := range b {
 		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-.!%*_+`'~", c) >= 0) {
 			return false
 		}
 	}
-	return len(b) > 0 && len(b) <= 64
+	return len(b) > 0 && len(b) <= most
 }
 
 // screenFields checks that every line is a header field or the continuation of one, and reads Content-Length; 0 when
@@ -139,7 +142,7 @@ func screenFields(lines []byte) (length int, _ *fault) {
 			continue
 		}
 		colon := bytes.IndexByte(line, ':')
-		if colon < 1 || !isToken(bytes.TrimRight(line[:colon], " \t")) {
+		if colon < 1 || !isToken(bytes.TrimRight(line[:colon], " \t"), maxFieldName) {
 			return 0, &fault{400, "header line without a name"}
 		}
 		if count++; count > maxHeaderCount {
