@@ -215,10 +215,10 @@ func TestB17TheClockRunsOnWhileWeMayNotSend(t *testing.T) {
 func TestACodecOfAnotherClockGoesOnFromTheSameNumbers(t *testing.T) {
 	inStream(t, StreamConfig{}, func(t *testing.T, s *Stream, w *wire) {
 		s.SetFormat(testPCMA, SendRecv)
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(207 * time.Millisecond)
 		narrow := w.take()
 		s.SetFormat(testOpus, SendRecv)
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(207 * time.Millisecond)
 		wide := w.take()
 		last, first := narrow[len(narrow)-1], wide[0]
 		if first.sequence != last.sequence+1 || first.ssrc != last.ssrc {
