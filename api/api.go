@@ -62,6 +62,8 @@ type Config struct {
 	SIPPath string // where the SIP WebSocket is, as the browser sees it; "/sip" when empty
 	// TrustedProxies are the reverse proxies whose X-Forwarded-For names the client when logins are limited.
 	TrustedProxies []netip.Prefix
+	// Origins are the web origins besides our own whose pages may use the API ("https://crm.example.com"); "*": all.
+	Origins []string
 	// FrameAncestors may show our pages in a frame, as Content-Security-Policy writes them: "https://*.lightning.force.com".
 	FrameAncestors []string
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,8 +24,8 @@ func NewServer(h http.Handler, log *zap.Logger) *http.Server {
 }
 
 // Pages wraps the handler of our pages (the phone, the center) with the headers that keep a browser safe: nothing from
-// elsewhere runs in them, and only frameAncestors, besides ourselves, may show them in a frame.
-func Pages(next http.Handler, frameAncestors []string) http.Handler {
+// elsewhere runs in them, and only Config.FrameAncestors, besides ourselves, may show them in a frame.
+func (a *API) Pages(next http.Handler) http.Handler {
 	csp := strings.Join([]string{
 		"default-src 'self'",
 		"connect-src 'self' ws: wss:", // Safari before 15.4 does not take ws for 'self'
@@ -34,7 +35,7 @@ func Pages(next http.Handler, frameAncestors []string) http.Handler {
 		"object-src 'none'",
 		"base-uri 'none'",
 		"form-action 'self'",
-		"frame-ancestors " + strings.Join(append([]string{"'self'"}, frameAncestors...), " "),
+		"frame-ancestors " + strings.Join(append([]string{"'self'"}, a.cfg.FrameAncestors...), " "),
 	}, "; ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -47,4 +48,28 @@ func Pages(next http.Handler, frameAncestors []string) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// foreign lets pages of the allowed origins in (CORS), and reports whether the request was but their question beforehand.
+// Sessions are bearer tokens and never cookies, so a page has only what its own user gave it.
+func (a *API) foreign(w http.ResponseWriter, r *http.Request) (answered bool) {
+	origin := r.Header.Get("Origin")
+	if origin == "" || len(a.cfg.Origins) == 0 {
+		return false
+	}
+	h := w.Header()
+	h.Add("Vary", "Origin")
+	if !slices.ContainsFunc(a.cfg.Origins, func(o string) bool { return o == "*" || strings.EqualFold(strings.TrimSuffix(o, "/"), origin) }) {
+		return false
+	}
+	h.Set("Access-Control-Allow-Origin", origin)
+	h.Set("Access-Control-Expose-Headers", "Retry-After")
+	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
+		return false
+	}
+	h.Set("Access-Control-Allow-Methods", "GET, POST, PUT")
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+	h.Set("Access-Control-Max-Age", "600")
+	w.WriteHeader(http.StatusNoContent)
+	return true
 }

@@ -23,6 +23,9 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'") // nothing here is a page
 	h.Set("Cache-Control", noStore)
+	if a.foreign(w, r) {
+		return
+	}
 	start := time.Now()
 	seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 	a.mux.ServeHTTP(seen, r)

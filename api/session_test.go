@@ -38,7 +38,9 @@ func TestLoginAndLogout(t *testing.T) {
 }
 
 func TestLoginFailures(t *testing.T) {
-	h := newHouse(t)
+	h := newHouse(t, func(c *Config) {
+		c.Guard = newGuard(t, func(c *access.Config) { c.UserEvery = time.Hour })
+	})
 	body := func(user, password string) map[string]string {
 		return map[string]string{"user": user, "password": password}
 	}
@@ -62,7 +64,7 @@ func TestLoginFailures(t *testing.T) {
 		h.wantProblem(401, "", "POST", "/login", body("anna", "wrong"))
 	}
 	a = h.wantProblem(429, "", "POST", "/login", body("anna", "demo-anna"), "try again in")
-	if wait, err := strconv.Atoi(a.Header.Get("Retry-After")); err != nil || wait < 1 || wait > 10 {
+	if wait, err := strconv.Atoi(a.Header.Get("Retry-After")); err != nil || wait < 3500 || wait > 3600 {
 		t.Errorf("Retry-After %q", a.Header.Get("Retry-After"))
 	}
 	h.in("bo")
@@ -70,7 +72,7 @@ func TestLoginFailures(t *testing.T) {
 
 func TestLoginsAreLimitedByTheClientBehindTheProxy(t *testing.T) {
 	h := newHouse(t, func(c *Config) {
-		c.Guard = newGuard(t, func(c *access.Config) { c.AddressTries = 2 })
+		c.Guard = newGuard(t, func(c *access.Config) { c.AddressTries, c.AddressEvery = 2, time.Hour })
 		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	})
 	try := func(user, from string) int {
@@ -205,7 +207,8 @@ func TestTheServersTimeOutsAreForRequestsNotForStreams(t *testing.T) {
 func TestPagesMayBeFramedByThoseNamedOnly(t *testing.T) {
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	w := httptest.NewRecorder()
-	Pages(page, []string{"https://*.lightning.force.com"}).ServeHTTP(w, httptest.NewRequest("GET", "/phone/", nil))
+	framed := newHouse(t, func(c *Config) { c.FrameAncestors = []string{"https://*.lightning.force.com"} })
+	framed.Pages(page).ServeHTTP(w, httptest.NewRequest("GET", "/phone/", nil))
 	csp := w.Header().Get("Content-Security-Policy")
 	for _, want := range []string{"default-src 'self'", "frame-ancestors 'self' https://*.lightning.force.com", "object-src 'none'"} {
 		if !strings.Contains(csp, want) {
@@ -221,8 +224,48 @@ func TestPagesMayBeFramedByThoseNamedOnly(t *testing.T) {
 	w = httptest.NewRecorder()
 	r := httptest.NewRequest("GET", "/phone/", nil)
 	r.TLS = &tls.ConnectionState{}
-	Pages(page, nil).ServeHTTP(w, r)
+	newHouse(t).Pages(page).ServeHTTP(w, r)
 	if !strings.HasSuffix(w.Header().Get("Content-Security-Policy"), "frame-ancestors 'self'") || w.Header().Get("Strict-Transport-Security") == "" {
 		t.Errorf("%v", w.Header())
+	}
+}
+
+func TestPagesOfAllowedOriginsMayAsk(t *testing.T) {
+	h := newHouse(t, func(c *Config) { c.Origins = []string{"https://crm.example.com/"} })
+	ask := func(method, origin, wish string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, "/api/v1/me", nil)
+		if origin != "" {
+			r.Header.Set("Origin", origin)
+		}
+		if wish != "" {
+			r.Header.Set("Access-Control-Request-Method", wish)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w
+	}
+	for _, c := range []struct {
+		method, origin, wish string
+		status               int
+		allowed              string
+	}{
+		{"OPTIONS", "https://crm.example.com", "PUT", 204, "https://crm.example.com"},
+		{"OPTIONS", "https://crm.example.com", "", 405, "https://crm.example.com"},
+		{"GET", "https://crm.example.com", "", 401, "https://crm.example.com"},
+		{"OPTIONS", "https://evil.example", "PUT", 405, ""},
+		{"GET", "https://evil.example", "", 401, ""},
+		{"GET", "", "", 401, ""},
+	} {
+		w := ask(c.method, c.origin, c.wish)
+		if got := w.Header().Get("Access-Control-Allow-Origin"); w.Code != c.status || got != c.allowed {
+			t.Errorf("%s from %q: %d, allowed %q; want %d, %q", c.method, c.origin, w.Code, got, c.status, c.allowed)
+		}
+		if w.Header().Get("Access-Control-Allow-Credentials") != "" {
+			t.Error("cookies are let in")
+		}
+	}
+	h = newHouse(t)
+	if w := ask("GET", "https://crm.example.com", ""); w.Header().Get("Access-Control-Allow-Origin") != "" {
+		t.Error("no origin is allowed, and one is let in")
 	}
 }
