@@ -46,8 +46,20 @@ func (d *Dialog) arrived(req *sip.Request) {
 	}
 	d.mu.Unlock()
 	if fresh {
-		d.confirm(nil)
+		d.confirmedLate()
 		d.follow(flowOf(req))
+	}
+}
+
+// confirmedLate takes a later request for the ACK of our 2xx. When that ACK is to bring the answer to our offer it gets a
+// little longer: over UDP it may have been overtaken.
+func (d *Dialog) confirmedLate() {
+	if d.caller || d.offer != nil {
+		d.confirm(nil)
+		return
+	}
+	if d.inPhase(answered) {
+		time.AfterFunc(d.e.cfg.Timeouts.T1, func() { d.confirm(nil) })
 	}
 }
 

@@ -131,6 +131,30 @@ func TestW5_AnyLaterRequestConfirmsTheDialogWhenItsACKIsLate(t *testing.T) {
 	}
 }
 
+func TestD4_AnACKThatComesAfterALaterRequestStillBringsItsAnswer(t *testing.T) {
+	got := make(chan string, 1)
+	e := open(t, callsFunc(func(ctx context.Context, d *Dialog) {
+		b, err := d.Answer(ctx, []byte(someSDP))
+		if err != nil {
+			t.Error(err)
+		}
+		got <- string(b)
+		<-ctx.Done()
+	}), func(c *Config) { c.Timeouts.T1, c.Timeouts.NoACK = 500*time.Millisecond, 5*time.Second })
+	l := newPhone(t, e).newLeg("1234")
+	l.invite("")
+	l.take(l.p.final("INVITE"))
+	invite := l.cseq
+	l.do("OPTIONS", "")
+	l.p.send(l.text("ACK", newBranch(), invite, "v=0\r\nanswer\r\n"))
+	if b := wait(t, got, "the ACK"); b != "v=0\r\nanswer\r\n" {
+		t.Errorf("answer %q", b)
+	}
+	if m := l.do("BYE", ""); m.status() != 200 {
+		t.Errorf("%s", m.start)
+	}
+}
+
 func TestW5_BYEWinsOverA200ThatIsNotAcknowledged(t *testing.T) {
 	dialogs := make(chan *Dialog, 1)
 	e := open(t, answering(dialogs))
