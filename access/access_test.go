@@ -319,6 +319,15 @@ func TestSIPPasswords(t *testing.T) {
 		if _, _, ok := g.Password(c.Username); ok {
 			t.Error("credentials outlive their end")
 		}
+		out := login(t, g, "anna", "secret")
+		c, other := g.SIPCredentials(out), g.SIPCredentials(login(t, g, "anna", "secret"))
+		g.Logout(out)
+		if _, _, ok := g.Password(c.Username); ok {
+			t.Error("credentials outlive the logout")
+		}
+		if _, _, ok := g.Password(other.Username); !ok {
+			t.Error("the logout of one session ends the credentials of another")
+		}
 		s := login(t, g, "anna", "secret")
 		time.Sleep(11 * time.Hour)
 		if c := g.SIPCredentials(s); !c.Expires.Equal(s.Expires) {
@@ -376,13 +385,13 @@ func TestRoles(t *testing.T) {
 func TestEveryProblemOfTheConfigurationIsTold(t *testing.T) {
 	_, err := New(Config{Secret: []byte("short"), Users: []User{
 		{ID: "anna", Extension: "1001"}, {ID: "anna"}, {ID: "bo", Extension: "1001"}, {ID: "1001"}, {ID: "a b"}, {ID: ""},
-		{ID: "1763841600-anna"}, {ID: "carl", PasswordHash: "secret"}, {ID: "dina", Roles: []Role{"boss"}},
+		{ID: "1763841600-9f86d081884c7d65-anna"}, {ID: "carl", PasswordHash: "secret"}, {ID: "dina", Roles: []Role{"boss"}},
 	}})
 	if err == nil {
 		t.Fatal("accepted")
 	}
 	for _, want := range []string{`secret of 5 bytes`, `"anna" is given twice`, `user "bo": extension "1001"`, `user "1001": id "1001"`,
-		`user id "a b"`, `user id ""`, `user id "1763841600-anna"`, `user "carl": password hash`, `role "boss"`} {
+		`user id "a b"`, `user id ""`, `user id "1763841600-9f86d081884c7d65-anna"`, `user "carl": password hash`, `role "boss"`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no word of %s in:\n%v", want, err)
 		}
@@ -430,7 +439,8 @@ func FuzzVerify(f *testing.F) {
 
 func FuzzPassword(f *testing.F) {
 	g := newGuardWith(f)
-	f.Add("1763841600-anna")
+	f.Add("1763841600-9f86d081884c7d65-anna")
+	f.Add("999999999999-9f86d081884c7d65-anna")
 	f.Add("1002")
 	f.Add("9223372036854775808-anna")
 	f.Fuzz(func(t *testing.T, username string) {

@@ -119,12 +119,12 @@ func (g *Guard) AOR(user string) (canonical string, ok bool) {
 
 // Credentials are a SIP user name and password for digest, good for a short time.
 type Credentials struct {
-	Username string // "1763841600-anna": the moment they end, and whose they are
+	Username string // "1763841600-9f86d081884c7d65-anna": when they end, of which session, and whose they are
 	Password string
 	Expires  time.Time
 }
 
-// SIPCredentials makes credentials for the phone in a session's page. They end with the session at the latest.
+// SIPCredentials makes credentials for the phone in a session's page. They end with the session: at its time or at logout.
 func (g *Guard) SIPCredentials(s Session) Credentials { return g.credentials(s, time.Now()) }
 
 // Password is the password of a digest user name and the address of record that it may register: of credentials made by

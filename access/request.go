@@ -2,9 +2,7 @@ package access
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
-	"time"
 )
 
 // SubprotocolPrefix marks the item of Sec-WebSocket-Protocol that carries a session token: a page cannot set headers on a
@@ -46,10 +44,4 @@ func socketToken(r *http.Request) string {
 		}
 	}
 	return r.URL.Query().Get("access_token")
-}
-
-// parseUnix reads seconds since 1970.
-func parseUnix(s string) (time.Time, error) {
-	n, err := strconv.ParseInt(s, 10, 64)
-	return time.Unix(n, 0), err
 }

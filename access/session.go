@@ -6,9 +6,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"slices"
-	"strings"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -96,6 +97,18 @@ func (r *revocations) has(s Session) bool {
 	return gone || !s.Issued.After(r.floor)
 }
 
+// hasID is has for who knows the session's id only, in hex.
+func (r *revocations) hasID(id string) bool {
+	var key sessionID
+	if _, err := hex.Decode(key[:], []byte(id)); err != nil {
+		return true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, gone := r.until[key]
+	return gone
+}
+
 func (r *revocations) add(s Session, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -138,7 +151,7 @@ func (g *Guard) credentials(s Session, now time.Time) Credentials {
 	if expires.After(s.Expires) {
 		expires = s.Expires
 	}
-	username := fmt.Sprintf("%d-%s", expires.Unix(), s.User.ID)
+	username := fmt.Sprintf("%d-%x-%s", expires.Unix(), s.id, s.User.ID)
 	return Credentials{Username: username, Password: g.sipPassword(username), Expires: expires}
 }
 
@@ -151,12 +164,12 @@ func (g *Guard) password(username string, now time.Time) (password, aor string, 
 		return "", "", false
 	}
 	if m := temporary.FindStringSubmatch(username); m != nil {
-		_, known := g.users[m[2]]
-		expires, err := parseUnix(m[1])
-		if !known || err != nil || !now.Before(expires) || strings.HasPrefix(m[1], "0") {
+		expires, err := strconv.ParseInt(m[1], 10, 64)
+		_, known := g.users[m[3]]
+		if err != nil || !known || now.Unix() >= expires || g.revoked.hasID(m[2]) {
 			return "", "", false
 		}
-		return g.sipPassword(username), m[2], true
+		return g.sipPassword(username), m[3], true
 	}
 	id, ok := g.AOR(username)
 	if !ok || g.users[id].SIPPassword == "" {

@@ -57,7 +57,7 @@ func (u User) May(a Action) bool {
 // user name of short-lived credentials.
 var (
 	userID    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-	temporary = regexp.MustCompile(`^([0-9]{9,12})-(.+)$`)
+	temporary = regexp.MustCompile(`^([1-9][0-9]{8,11})-([0-9a-f]{16})-(.+)$`)
 )
 
 // check reports every problem of the users at once.
@@ -73,7 +73,7 @@ func check(users []User) error {
 	seen := make(map[string]bool, len(users))
 	for _, u := range users {
 		if !userID.MatchString(u.ID) || temporary.MatchString(u.ID) {
-			problems = append(problems, fmt.Errorf("user id %q: use up to 64 letters, digits, dots, dashes and underscores, and no number followed by a dash", u.ID))
+			problems = append(problems, fmt.Errorf("user id %q: use up to 64 letters, digits, dots, dashes and underscores, not in the form of short-lived credentials", u.ID))
 		}
 		if seen[u.ID] {
 			problems = append(problems, fmt.Errorf("user id %q is given twice", u.ID))
