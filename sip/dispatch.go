@@ -81,20 +81,19 @@ func (e *Endpoint) wellFormed(req *sip.Request, tx *sip.ServerTx) bool {
 
 // broken says what is wrong with a request, "" when nothing is.
 func broken(req *sip.Request) string {
-	single := map[string]int{"from": 0, "to": 0, "call-id": 0, "cseq": 0, "max-forwards": 0, "content-length": 0}
+	var seen [len(singles)]int
 	for _, h := range req.Headers() {
-		name := strings.ToLower(fullName(strings.ToLower(h.Name())))
-		if n, ok := single[name]; ok {
-			if single[name] = n + 1; n > 0 {
-				return "more than one " + h.Name()
+		if i := single(h.Name()); i >= 0 {
+			if seen[i]++; seen[i] > 1 {
+				return "more than one " + singles[i]
 			}
 		}
 	}
 	cseq, from, to := req.CSeq(), req.From(), req.To()
 	switch {
-	case from == nil || from.Address.Scheme == "" || !endsWell(header(req, "From")):
+	case from == nil || !plainAddress(&from.Address):
 		return "From"
-	case to == nil || to.Address.Scheme == "" || !endsWell(header(req, "To")):
+	case to == nil || !plainAddress(&to.Address):
 		return "To"
 	case req.CallID() == nil || len(req.CallID().Value()) > maxTag:
 		return "Call-ID"
@@ -102,9 +101,9 @@ func broken(req *sip.Request) string {
 		return "CSeq"
 	case req.Via() == nil || req.Via().Host == "":
 		return "Via"
-	case single["content-length"] > 0 && req.ContentLength() == nil:
+	case seen[contentLength] > 0 && req.ContentLength() == nil:
 		return "Content-Length"
-	case single["max-forwards"] > 0 && (req.MaxForwards() == nil || req.MaxForwards().Val() > 255):
+	case seen[maxForwards] > 0 && (req.MaxForwards() == nil || req.MaxForwards().Val() > 255):
 		return "Max-Forwards"
 	}
 	if tag, _ := from.Params.Get("tag"); tag == "" || len(tag) > maxTag {
@@ -114,6 +113,30 @@ func broken(req *sip.Request) string {
 		return "Contact"
 	}
 	return ""
+}
+
+// singles are the header fields that may be there once only (RFC 3261 section 7.3.1).
+var singles = [...]string{"From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length"} //nolint:gochecknoglobals // a constant
+
+// Positions in singles.
+const (
+	maxForwards   = 4
+	contentLength = 5
+)
+
+func single(name string) int {
+	for i, s := range singles {
+		if len(name) == len(s) && strings.EqualFold(name, s) || len(name) == 1 && fullName(strings.ToLower(name)) == s {
+			return i
+		}
+	}
+	return -1
+}
+
+// plainAddress reports whether a parsed address has no trace of brackets and quotes that were not closed.
+func plainAddress(uri *sip.Uri) bool {
+	return uri.Scheme != "" && !strings.ContainsAny(uri.Scheme, `<>" `) && !strings.ContainsAny(uri.User, `<>"`) &&
+		!strings.ContainsAny(uri.Host, `<>" `)
 }
 
 // endsWell reports whether quotes and angle brackets of an address are closed.
