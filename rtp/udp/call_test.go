@@ -1,0 +1,530 @@
+package udp
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cordboard/cordboard/rtp"
+	"github.com/cordboard/cordboard/rtp/codec"
+)
+
+// far is a party on a plain socket, written without the package under test.
+type far struct {
+	t        *testing.T
+	conn     *net.UDPConn
+	to       netip.AddrPort
+	ssrc     uint32
+	sequence uint16
+	time     uint32
+}
+
+func newFar(t *testing.T, s *Session) *far {
+	t.Helper()
+	conn, err := listen(netip.AddrPortFrom(loopback, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return &far{t: t, conn: conn, to: s.Local(), ssrc: 4242}
+}
+
+func (f *far) address() netip.AddrPort { return f.conn.LocalAddr().(*net.UDPAddr).AddrPort() }
+
+// say sends one packet of 20 ms.
+func (f *far) say(pt uint8, fill byte) {
+	raw := make([]byte, 172)
+	raw[0], raw[1] = 0x80, pt
+	binary.BigEndian.PutUint16(raw[2:], f.sequence)
+	binary.BigEndian.PutUint32(raw[4:], f.time)
+	binary.BigEndian.PutUint32(raw[8:], f.ssrc)
+	for i := range raw[12:] {
+		raw[12+i] = fill
+	}
+	f.sequence++
+	f.time += 160
+	if _, err := f.conn.WriteToUDPAddrPort(raw, f.to); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// heard reads the next packet; nil: none came in time.
+func (f *far) heard(within time.Duration) []byte {
+	buffer := make([]byte, 2048)
+	if err := f.conn.SetReadDeadline(time.Now().Add(within)); err != nil {
+		f.t.Fatal(err)
+	}
+	n, _, err := f.conn.ReadFromUDPAddrPort(buffer)
+	if err != nil {
+		return nil
+	}
+	return buffer[:n]
+}
+
+// offer is an SDP of PCMA with the address of f, or the one given.
+func (f *far) offer(address netip.AddrPort, lines ...string) []byte {
+	if !address.IsValid() {
+		address = f.address()
+	}
+	head := "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 " + address.Addr().String() + "\r\nt=0 0\r\nm=audio " +
+		addressPort(address) + " RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n"
+	if len(lines) > 0 {
+		head += strings.Join(lines, "\r\n") + "\r\n"
+	}
+	return []byte(head)
+}
+
+func addressPort(a netip.AddrPort) string {
+	_, port, _ := net.SplitHostPort(a.String())
+	return port
+}
+
+// fills collects the first payload byte of what a session hears.
+func (e ear) fills(t *testing.T, n int) (got []byte) {
+	t.Helper()
+	for range n {
+		got = append(got, e.next(t).Payload[0])
+	}
+	return got
+}
+
+func TestR2AThirdAddressIsNeitherHeardNorSentTo(t *testing.T) {
+	s := newBench(t).open(Config{Name: "leg"})
+	caller, intruder := newFar(t, s), newFar(t, s)
+	if _, err := s.Answer(caller.offer(netip.AddrPort{})); err != nil {
+		t.Fatal(err)
+	}
+	heard := make(ear, 100)
+	defer s.Listen(heard, nil)()
+	caller.say(8, 1)
+	if got := heard.fills(t, 1); got[0] != 1 {
+		t.Fatalf("heard %v", got)
+	}
+	intruder.ssrc = caller.ssrc // even knowing the SSRC
+	intruder.sequence = 5000
+	for range 10 {
+		intruder.say(8, 66)
+		caller.say(8, 2)
+	}
+	for _, fill := range heard.fills(t, 10) {
+		if fill != 2 {
+			t.Fatalf("the intruder was heard")
+		}
+	}
+	if s.Remote() != caller.address() || s.Strangers() != 10 {
+		t.Errorf("we send to %v, the caller is at %v; %d strangers", s.Remote(), caller.address(), s.Strangers())
+	}
+	if caller.heard(time.Second) == nil {
+		t.Error("the caller hears nothing")
+	}
+	if intruder.heard(50*time.Millisecond) != nil {
+		t.Error("the intruder hears the call")
+	}
+}
+
+func TestR2APhoneBehindANATIsHeardAndSentTo(t *testing.T) {
+	s := newBench(t).open(Config{Name: "leg"})
+	phone := newFar(t, s)
+	unreachable := netip.MustParseAddrPort("127.0.0.1:9") // what the phone believes to be its address
+	if _, err := s.Answer(phone.offer(unreachable)); err != nil {
+		t.Fatal(err)
+	}
+	phone.say(8, 1)
+	if phone.heard(2*time.Second) == nil {
+		t.Error("the phone hears nothing")
+	}
+}
+
+func TestR2APacketOfAnotherPayloadTypeDoesNotLatch(t *testing.T) {
+	s := newBench(t).open(Config{Name: "leg"})
+	phone, other := newFar(t, s), newFar(t, s)
+	if _, err := s.Answer(phone.offer(netip.AddrPort{})); err != nil {
+		t.Fatal(err)
+	}
+	heard := make(ear, 10)
+	defer s.Listen(heard, nil)()
+	other.say(0, 66)
+	phone.say(8, 1)
+	heard.fills(t, 1)
+	if s.Remote() != phone.address() {
+		t.Errorf("we send to %v", s.Remote())
+	}
+}
+
+func TestR3SilenceOfTheFarSideEndsTheSessionOnlyWhileItShouldSpeak(t *testing.T) {
+	b := newBench(t)
+	config := Config{Name: "leg", Silence: 150 * time.Millisecond, Report: 20 * time.Millisecond}
+	for _, c := range []struct {
+		direction string
+		ends      bool
+	}{{"a=sendrecv", true}, {"a=sendonly", false}, {"a=inactive", false}, {"a=recvonly", false}} {
+		s := b.open(config)
+		caller := newFar(t, s)
+		if _, err := s.Answer(caller.offer(netip.AddrPort{}, c.direction)); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-s.Done():
+			if !c.ends || !errors.Is(s.Err(), ErrSilent) {
+				t.Errorf("%s: done with %v", c.direction, s.Err())
+			}
+		case <-time.After(500 * time.Millisecond):
+			if c.ends || s.Err() != nil {
+				t.Errorf("%s: not done", c.direction)
+			}
+		}
+	}
+}
+
+func TestR3RTCPAloneIsASignOfLife(t *testing.T) {
+	b := newBench(t)
+	// Both report; neither sends sound, since nothing fills and nobody is heard.
+	quiet := Config{Silence: 300 * time.Millisecond, Report: 20 * time.Millisecond, Fill: -1}
+	one, two := b.open(quiet), b.open(quiet)
+	join(t, one, two)
+	select {
+	case <-one.Done():
+		t.Error(one.Err())
+	case <-two.Done():
+		t.Error(two.Err())
+	case <-time.After(time.Second):
+	}
+	if q := one.Quality(); q.Received != 0 || one.LastControl().IsZero() {
+		t.Errorf("%+v", q)
+	}
+}
+
+func TestR4ReNegotiationsStayOnOnePort(t *testing.T) {
+	s := newBench(t).open(Config{Name: "leg"})
+	caller := newFar(t, s)
+	heard := make(ear, 100)
+	defer s.Listen(heard, nil)()
+	var first string
+	for i, direction := range []string{"a=sendrecv", "a=sendonly", "a=sendrecv", "a=inactive", "a=sendrecv"} {
+		answer, err := s.Answer(caller.offer(netip.AddrPort{}, direction))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, line, _ := strings.Cut(string(answer), "m=audio ")
+		port, _, _ := strings.Cut(line, " ")
+		if i == 0 {
+			first = port
+		}
+		if port != first {
+			t.Errorf("port %s after %s", port, first)
+		}
+		caller.say(8, byte(i))
+		if direction == "a=inactive" { // it is received, and nobody hears it
+			for s.Quality().Received != uint64(i+1) {
+				time.Sleep(time.Millisecond)
+			}
+			continue
+		}
+		if got := heard.fills(t, 1); got[0] != byte(i) {
+			t.Errorf("%s: heard %v", direction, got)
+		}
+	}
+}
+
+func TestRTCPTellsTheRoundTripAndMayShareThePort(t *testing.T) {
+	b := newBench(t)
+	for _, mux := range []bool{false, true} {
+		one, two := b.open(Config{Name: "one", Report: 30 * time.Millisecond}), b.open(Config{Name: "two", Report: 30 * time.Millisecond})
+		offer, err := one.Offer()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mux {
+			offer = append(offer, "a=rtcp-mux\r\n"...)
+		}
+		answer, err := two.Answer(offer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := one.Accept(answer); err != nil {
+			t.Fatal(err)
+		}
+		deadline := time.Now().Add(5 * time.Second)
+		for two.Quality().RoundTrip == 0 {
+			if time.Now().After(deadline) {
+				t.Fatalf("mux %v: no round trip known: %+v", mux, two.Quality())
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		if trip := two.Quality().RoundTrip; trip > time.Second {
+			t.Errorf("mux %v: round trip %v", mux, trip)
+		}
+	}
+}
+
+func TestCloseIsFinalAndGivesThePortBack(t *testing.T) {
+	b := newBench(t)
+	s := b.open(Config{Name: "leg"})
+	caller := newFar(t, s)
+	if _, err := s.Answer(caller.offer(netip.AddrPort{})); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if n := b.ports.InUse(); n != 0 {
+		t.Errorf("%d ports in use", n)
+	}
+	for caller.heard(30*time.Millisecond) != nil { // what was on its way
+	}
+	if caller.heard(100*time.Millisecond) != nil {
+		t.Error("something was sent after Close")
+	}
+	s.Out().Hear(nil)
+	s.Out().Digits("1")
+}
+
+func TestAPanicInASinkCostsOnePacket(t *testing.T) {
+	s := newBench(t).open(Config{Name: "leg"})
+	caller := newFar(t, s)
+	if _, err := s.Answer(caller.offer(netip.AddrPort{})); err != nil {
+		t.Fatal(err)
+	}
+	heard := make(ear, 10)
+	defer s.Listen(heard, nil)()
+	defer s.Listen(touchy{}, nil)()
+	for i := range byte(3) {
+		caller.say(8, i)
+	}
+	if got := heard.fills(t, 3); got[2] != 2 {
+		t.Errorf("heard %v", got)
+	}
+}
+
+// touchy panics at every packet.
+type touchy struct{}
+
+func (touchy) Packet(*rtp.Packet) { panic("a sink with a fault") }
+
+// tone is a source of PCM in a session's own hands: a far party that encodes a sine.
+func sing(t *testing.T, s *Session, coders rtp.Coders, hz float64, stop <-chan struct{}) {
+	t.Helper()
+	f := s.Out().Format()
+	encoder, err := coders.NewEncoder(f, 8000)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	tone := &singer{format: f, metronome: s.config.Metronome}
+	s.Out().Hear(tone)
+	defer s.Out().Hear(nil)
+	ticker := time.NewTicker(rtp.Tick)
+	defer ticker.Stop()
+	payload := make([]byte, 1500)
+	pcm := make([]int16, 160)
+	for i := 0; ; i++ {
+		for j := range pcm {
+			pcm[j] = int16(8000 * math.Sin(2*math.Pi*hz*float64(i*160+j)/8000))
+		}
+		n, err := encoder.Encode(payload, pcm)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		tone.say(payload[:n], uint16(i), uint32(i*f.Codec.Clock/50))
+		select {
+		case <-ticker.C:
+		case <-stop:
+			return
+		}
+	}
+}
+
+// singer is a live source with one sink.
+type singer struct {
+	format    *rtp.Format
+	metronome *rtp.Metronome
+	mu        sync.Mutex
+	sink      rtp.Sink
+}
+
+func (s *singer) SourceName() string { return "singer" }
+
+func (s *singer) Listen(sink rtp.Sink, _ *rtp.Format) func() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sink = sink
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.sink = nil
+	}
+}
+
+func (s *singer) say(payload []byte, sequence uint16, timestamp uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sink != nil {
+		s.sink.Packet(&rtp.Packet{SSRC: 1, Sequence: sequence, Timestamp: timestamp, Payload: payload, Format: s.format, Arrived: time.Now()})
+	}
+}
+
+// listener decodes what a session hears and collects it.
+type listener struct {
+	mu      sync.Mutex
+	decoder rtp.Decoder
+	pcm     []int16
+	err     error
+}
+
+func (l *listener) Packet(p *rtp.Packet) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p.Event {
+		return
+	}
+	var room [960]int16
+	n, err := l.decoder.Decode(room[:], p.Payload)
+	if err != nil {
+		l.err = err
+		return
+	}
+	l.pcm = append(l.pcm, room[:n]...)
+}
+
+// heard waits for so much sound after a start and gives it.
+func (l *listener) heard(t *testing.T, skip, want time.Duration) []int16 {
+	t.Helper()
+	from, to := int(skip*8000/time.Second), int((skip+want)*8000/time.Second)
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		l.mu.Lock()
+		pcm, err := l.pcm, l.err
+		l.mu.Unlock()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(pcm) >= to {
+			return pcm[from:to]
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("only %d samples came", len(pcm))
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// power is the share of the sound's power that is at one frequency (Goertzel).
+func power(pcm []int16, hz float64) float64 {
+	var a, b, total float64
+	k := 2 * math.Cos(2*math.Pi*hz/8000)
+	for _, v := range pcm {
+		a, b = float64(v)+k*a-b, a
+		total += float64(v) * float64(v)
+	}
+	if total == 0 {
+		return 0
+	}
+	return 2 * (a*a + b*b - k*a*b) / (float64(len(pcm)) * total)
+}
+
+func TestATonePassesBothWaysBetweenTwoLegs(t *testing.T) {
+	coders, err := codec.New(codec.DefaultOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name        string
+		left, right rtp.Codec
+	}{{"PCMA to PCMA", rtp.PCMA, rtp.PCMA}, {"PCMA to PCMU", rtp.PCMA, rtp.PCMU}, {"PCMA to Opus", rtp.PCMA, rtp.Opus}, {"G722 to Opus", rtp.G722, rtp.Opus}} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newBench(t)
+			open := func(name string, codec rtp.Codec) *Session {
+				return b.open(Config{Name: name, Coders: coders, Codecs: []rtp.Codec{codec}})
+			}
+			caller, in, out, callee := open("caller", c.left), open("in", c.left), open("out", c.right), open("callee", c.right)
+			join(t, caller, in)
+			join(t, out, callee)
+			out.Out().Hear(in)
+			in.Out().Hear(out)
+			ears := map[*Session]*listener{}
+			for _, s := range []*Session{caller, callee} {
+				decoder, err := coders.NewDecoder(s.Out().Format(), 8000)
+				if err != nil {
+					t.Skip(err) // a build without this codec
+				}
+				ears[s] = &listener{decoder: decoder}
+				defer s.Listen(ears[s], nil)()
+			}
+			stop := make(chan struct{})
+			var singers sync.WaitGroup
+			singers.Go(func() { sing(t, caller, coders, 440, stop) })
+			singers.Go(func() { sing(t, callee, coders, 1000, stop) })
+			defer singers.Wait()
+			defer close(stop)
+			for s, hz := range map[*Session]float64{callee: 440, caller: 1000} {
+				pcm := ears[s].heard(t, time.Second, time.Second)
+				var most float64 // of the tone in any stretch of 200 ms: the box may be busy
+				for from := 0; from+1600 <= len(pcm); from += 800 {
+					most = max(most, power(pcm[from:from+1600], hz))
+				}
+				if most < 0.9 {
+					t.Errorf("%s: only %.0f %% of the sound is at %v Hz", s.SourceName(), 100*most, hz)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkForwardOverSockets(b *testing.B) {
+	ports, err := NewPorts(PortsConfig{Bind: loopback, Rest: time.Millisecond})
+	if err != nil {
+		b.Fatal(err)
+	}
+	metronome := rtp.NewMetronome(1)
+	open := func() *Session {
+		s, err := Open(Config{Ports: ports, Metronome: metronome, Fill: -1})
+		if err != nil {
+			b.Fatal(err)
+		}
+		return s
+	}
+	in, out := open(), open()
+	defer func() {
+		_ = in.Close()
+		_ = out.Close()
+		metronome.Close()
+		_ = ports.Close()
+	}()
+	caller, err := listen(netip.AddrPortFrom(loopback, 0))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer caller.Close()
+	f := &far{conn: caller}
+	for _, s := range []*Session{in, out} {
+		if _, err := s.Answer(f.offer(netip.AddrPort{})); err != nil {
+			b.Fatal(err)
+		}
+	}
+	out.Out().Hear(in)
+	raw := make([]byte, 172)
+	raw[0], raw[1], raw[11] = 0x80, 8, 1
+	at := time.Now()
+	sequence := uint16(0)
+	b.ReportAllocs()
+	for b.Loop() { // from the datagram read to the datagram written
+		sequence++
+		at = at.Add(rtp.Tick)
+		binary.BigEndian.PutUint16(raw[2:], sequence)
+		binary.BigEndian.PutUint32(raw[4:], 160*uint32(sequence))
+		in.take(raw, f.address(), at)
+	}
+}
