@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"pgregory.net/rapid"
@@ -26,12 +27,13 @@ type House interface {
 // end the remote side is what it would be had all messages arrived in order.
 func Deliveries(open func(t *rapid.T) House) func(t *rapid.T) {
 	return func(t *rapid.T) {
-		m := &model{house: open(t), ctx: context.Background(), now: time.Now(),
+		m := &model{house: open(t), ctx: context.Background(), now: time.Now().Add(time.Hour),
 			want: map[string]fields{}, remote: map[string]fields{}, live: map[string]flying{}}
 		t.Repeat(map[string]func(*rapid.T){
 			"put":     m.put,
 			"lease":   m.lease,
 			"settle":  m.settle,
+			"stale":   m.stale,
 			"restart": m.restart,
 			"requeue": m.requeue,
 			"wait":    func(t *rapid.T) { m.now = m.now.Add(time.Duration(rapid.IntRange(1, 200).Draw(t, "s")) * time.Second) },
@@ -57,6 +59,7 @@ type model struct {
 	want   map[string]fields // by key: all messages, merged in order
 	remote map[string]fields // by key: all deliveries, merged in order
 	live   map[string]flying // by key: leases that have neither been settled nor run out
+	lost   []outbox.Row      // leases that another has followed
 }
 
 const (
@@ -67,7 +70,7 @@ const (
 func (m *model) put(t *rapid.T) {
 	var messages []outbox.Message
 	for range rapid.IntRange(1, 4).Draw(t, "messages") {
-		key := rapid.SampledFrom([]string{"a", "b", "c", "d'; --"}).Draw(t, "key")
+		key := rapid.SampledFrom([]string{"a", "b", "c'; --"}).Draw(t, "key")
 		m.serial++
 		body := fields{rapid.SampledFrom([]string{"Subject", "Status", "WhoId"}).Draw(t, "field"): fmt.Sprint(m.serial)}
 		if rapid.Bool().Draw(t, "null") {
@@ -103,13 +106,17 @@ func (m *model) lease(t *rapid.T) {
 		if f, twice := m.live[r.Key]; twice && f.until.After(m.now) {
 			t.Fatalf("%q is under way twice", r.Key)
 		}
+		if f, before := m.live[r.Key]; before {
+			m.lost = append(m.lost, f.row)
+		}
 		m.live[r.Key] = flying{r, m.now.Add(hold)}
 	}
 }
 
 // settle delivers one row that is under way, or fails to, and says so, or does not.
 func (m *model) settle(t *rapid.T) {
-	for key, f := range m.live {
+	for _, key := range slices.Sorted(maps.Keys(m.live)) { // in order: rapid repeats what it has seen
+		f := m.live[key]
 		what := rapid.SampledFrom([]string{"delivered", "answer lost", "refused", "parked"}).Draw(t, key)
 		if what == "delivered" || what == "answer lost" {
 			if f.until.After(m.now) { // a lease that ran out delivers nothing any more
@@ -133,8 +140,21 @@ func (m *model) settle(t *rapid.T) {
 	}
 }
 
+// stale settles a lease that was lost long ago: nothing may come of it.
+func (m *model) stale(t *rapid.T) {
+	if len(m.lost) == 0 {
+		return
+	}
+	outcome := rapid.SampledFrom([]outbox.Outcome{outbox.Delivered, outbox.Park, outbox.Retry}).Draw(t, "outcome")
+	row := rapid.SampledFrom(m.lost).Draw(t, "lost")
+	must(t, m.house.Settle(m.ctx, []outbox.Settled{{Row: row, Outcome: outcome, Due: m.now}}))
+}
+
 func (m *model) restart(t *rapid.T) {
 	must(t, m.house.Restart())
+	for _, key := range slices.Sorted(maps.Keys(m.live)) {
+		m.lost = append(m.lost, m.live[key].row)
+	}
 	m.live = map[string]flying{}
 }
 
