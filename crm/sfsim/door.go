@@ -1,6 +1,7 @@
 package sfsim
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -108,23 +109,29 @@ func (o *Org) read(r *http.Request) (*request, *apiError) {
 	if len(r.RequestURI) > maxURI {
 		return q, &apiError{HTTP: http.StatusRequestURITooLong, Code: "URI_TOO_LONG", Message: "The length of the URI exceeds the limit"} // 414 [D], code [K]
 	}
-	var from io.Reader = r.Body
-	if r.Header.Get("Content-Encoding") == "gzip" {
-		unzip, err := gzip.NewReader(r.Body)
-		if err != nil {
-			return q, refuseRequest("JSON_PARSER_ERROR", "The request body is not gzip")
-		}
-		from = unzip
-	}
-	body, err := io.ReadAll(io.LimitReader(from, maxBody+1))
+	body, err := readBody(r.Body, r.Header.Get("Content-Encoding") == "gzip")
 	switch {
 	case err != nil:
-		return q, refuseRequest("JSON_PARSER_ERROR", "The request body ends early")
+		return q, refuseRequest("JSON_PARSER_ERROR", "The request body cannot be read: %v", err)
 	case len(body) > maxBody:
 		return q, &apiError{HTTP: http.StatusRequestEntityTooLarge, Code: "REQUEST_ENTITY_TOO_LARGE", Message: "The request body is too large"} // [K]
 	}
 	q.body = body
 	return q, nil
+}
+
+// readBody reads one byte more than allowed, so that its caller sees what is too long. An empty body is not gzip even if
+// the header says so: go-salesforce sends that with GET [W].
+func readBody(from io.Reader, zipped bool) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(from, maxBody+1))
+	if err != nil || !zipped || len(body) == 0 || len(body) > maxBody {
+		return body, err
+	}
+	unzip, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(unzip, maxBody+1))
 }
 
 func (o *Org) base(r *http.Request) string {
@@ -237,9 +244,12 @@ func (q *request) fields() (map[string]any, *apiError) {
 }
 
 func (q *request) decode(into any) *apiError {
-	d := json.NewDecoder(strings.NewReader(string(q.body)))
+	d := json.NewDecoder(bytes.NewReader(q.body))
 	d.UseNumber()
 	err := d.Decode(into)
+	if err == nil && d.More() {
+		return refuseRequest("JSON_PARSER_ERROR", "Unexpected character at [line:1, column:%d]", d.InputOffset()+1)
+	}
 	var position *json.SyntaxError
 	switch {
 	case err == nil:

@@ -39,8 +39,7 @@ type faults struct {
 // rule is a fault in force.
 type rule struct {
 	Fault
-	matched, fell int
-	records       int // counted for PerRecord
+	matched, fell int // requests, or records with PerRecord
 }
 
 // hit is what befalls one request.

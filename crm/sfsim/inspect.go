@@ -21,27 +21,31 @@ func (o *Org) serveInspection(w http.ResponseWriter, r *http.Request) {
 		what, rest, _ = strings.Cut(rest, "/")
 	}
 	var a reply
-	switch at := r.Method + " " + what; {
-	case at == "GET ":
+	method := r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	switch method + " " + what {
+	case "GET ":
 		o.serveHome(w, r)
 		return
-	case at == "GET records":
+	case "GET records":
 		a = o.inspectRecords(rest)
-	case at == "POST records":
+	case "POST records":
 		a = o.seedRecords(rest, r.Body)
-	case at == "GET requests":
+	case "GET requests":
 		a = ok(o.requests.list())
-	case at == "DELETE requests":
+	case "DELETE requests":
 		o.requests.clear()
 		a = reply{status: http.StatusNoContent}
-	case at == "GET faults":
+	case "GET faults":
 		a = ok(o.faults.list())
-	case at == "PUT faults":
+	case "PUT faults":
 		a = o.putFaults(r.Body)
-	case at == "DELETE faults":
+	case "DELETE faults":
 		o.faults.clear()
 		a = reply{status: http.StatusNoContent}
-	case at == "POST reset":
+	case "POST reset":
 		o.Reset()
 		a = reply{status: http.StatusNoContent}
 	default:

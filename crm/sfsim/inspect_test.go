@@ -5,6 +5,8 @@ import (
 	"compress/gzip"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -159,4 +161,42 @@ func TestALoadTestDoesNotFillTheMemory(t *testing.T) {
 	if n := len(c.org.Records("Task")); n != 20 {
 		t.Errorf("%d tasks are kept", n)
 	}
+}
+
+// FuzzDoor: whatever comes over the wire, an answer goes back.
+func FuzzDoor(f *testing.F) {
+	for _, seed := range [][3]string{
+		{"PATCH", "sobjects/Task/Cordboard_Call_Key__c/a%2Fb", `{"Subject":"x","Who":{"Email":1},"attributes":{}}`},
+		{"POST", "composite", composite(true, part("POST", "sobjects/Case", "a", "{}"), part("POST", "sobjects/Task", "b", `{"WhatId":"@{a.id}"}`))},
+		{"PATCH", "composite/sobjects/Task/Cordboard_Call_Key__c", `{"allOrNone":true,"records":[{"attributes":{"type":"Task"},"Cordboard_Call_Key__c":"a"},null]}`},
+		{"DELETE", "composite/sobjects?ids=00T,003Dn000000ainoIAA", ""}, {"POST", "actions/custom/flow/Cordboard_Smart_Routing", `{"inputs":[{"matchCount":1},null]}`},
+		{"GET", "query/01gDn-1?columns=true", ""}, {"POST", "parameterizedSearch", `{"q":"a b","sobjects":[{"name":"Contact"}]}`}, {"PUT", "/_sim/faults", `[{"every":3}]`},
+		{"POST", "/_sim/records/Task", `[{"OwnerId":null},{"CallDurationInSeconds":1e99}]`}, {"GET", "/lightning/r/Contact/x/view", ""},
+	} {
+		f.Add(seed[0], seed[1], seed[2])
+	}
+	o := New(Options{Keep: 50})
+	o.TrustSecret(DemoClientID, "s", DemoUsername)
+	f.Fuzz(func(t *testing.T, method, path, body string) {
+		if !strings.HasPrefix(path, "/") {
+			path = "/services/data/v67.0/" + path
+		}
+		u, err := url.Parse(path)
+		if err != nil || u.Host != "" {
+			return
+		}
+		o.SetFaults() // a fault of an earlier round must not hide what this one does
+		o.mu.Lock()
+		token := o.open(DemoClientID, DemoUserID("gateway")).token
+		o.mu.Unlock()
+		r := httptest.NewRequest(http.MethodGet, "/", strings.NewReader(body))
+		r.Method, r.URL, r.RequestURI = method, u, path
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		o.ServeHTTP(w, r)
+		if w.Code < 200 || w.Code > 599 {
+			t.Errorf("%s %s: %d", method, path, w.Code)
+		}
+		o.revoke(token)
+	})
 }

@@ -132,3 +132,57 @@ func publicPEM(t *testing.T, key *rsa.PublicKey) string {
 	}
 	return string(text)
 }
+
+func TestGoSalesforceByClientCredentialsOnEveryRoad(t *testing.T) {
+	o, at := serve(t, Options{})
+	o.TrustSecret(DemoClientID, "s3cret", DemoUsername)
+	sf, err := salesforce.Init(salesforce.Creds{Domain: at, ConsumerKey: DemoClientID, ConsumerSecret: "s3cret"}, salesforce.WithCompressionHeaders(true), salesforce.WithAPIVersion("v67.0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type contact struct {
+		Id       string
+		LastName string
+	}
+	must := func(what string, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+	one, err := sf.InsertOne("Contact", contact{LastName: "One"})
+	must("insert one", err)
+	must("update one", sf.UpdateOne("Contact", contact{Id: one.Id, LastName: "Changed"}))
+	type fresh struct{ LastName string }
+	many, err := sf.InsertCollection("Contact", []fresh{{"Two"}, {"Three"}, {""}}, 2)
+	must("insert many", err)
+	if !many.HasSalesforceErrors || many.Results[2].Errors[0].StatusCode != "REQUIRED_FIELD_MISSING" {
+		t.Errorf("%+v", many)
+	}
+	two := many.Results[0].Id
+	changed, err := sf.UpdateCollection("Contact", []contact{{one.Id, "A"}, {two, "B"}}, 200)
+	must("update many", err)
+	composed, err := sf.UpdateComposite("Contact", []contact{{one.Id, "C"}, {two, "D"}}, 200, true)
+	must("update composite", err)
+	if changed.HasSalesforceErrors || composed.HasSalesforceErrors {
+		t.Error(changed, composed)
+	}
+	inserted, err := sf.InsertComposite("Contact", []fresh{{"E"}, {"F"}, {"G"}}, 2, true)
+	must("insert composite", err)
+	if inserted.HasSalesforceErrors || len(inserted.Results) != 3 {
+		t.Error(inserted)
+	}
+
+	o.SetFaults(Fault{ExpireTokens: true})
+	var got []contact
+	must("query after the session ended", sf.Query("SELECT Id, LastName FROM Contact WHERE LastName IN ('C','D') ORDER BY LastName", &got))
+	if len(got) != 2 || got[0].Id != one.Id {
+		t.Errorf("%+v", got)
+	}
+	must("delete one", sf.DeleteOne("Contact", got[0]))
+	gone, err := sf.DeleteCollection("Contact", []contact{{Id: two}}, 200)
+	must("delete many", err)
+	if gone.HasSalesforceErrors || len(o.Records("Contact")) != 4+4 {
+		t.Error(gone, len(o.Records("Contact")))
+	}
+}

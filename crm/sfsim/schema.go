@@ -130,16 +130,6 @@ func labelOf(name string) string {
 
 func (s *schema) object(name string) *object { return s.byName[strings.ToLower(name)] }
 
-// objectOfID tells by the key prefix which object an id belongs to; nil for none of ours.
-func (s *schema) objectOfID(id string) *object {
-	for _, obj := range s.objects {
-		if strings.HasPrefix(id, obj.Prefix) {
-			return obj
-		}
-	}
-	return nil
-}
-
 func (obj *object) field(name string) *field { return obj.byName[strings.ToLower(name)] }
 
 func (obj *object) custom() bool { return strings.HasSuffix(obj.Name, "__c") }

@@ -105,25 +105,26 @@ func (o *Org) findIn(parsed *soql.Search, ret soql.Returning, version string) ([
 func searched(obj *object, group string) []*field {
 	var list []*field
 	for _, f := range obj.Fields {
-		isName := f.NameField || f.Name == "FirstName" || f.Name == "LastName"
-		in := false
-		switch group {
-		case "PHONE":
-			in = f.Type == "phone"
-		case "EMAIL":
-			in = f.Type == "email"
-		case "NAME":
-			in = isName
-		case "SIDEBAR":
-			in = isName || f.Type == "phone" || f.Type == "email"
-		default:
-			in = f.isText() && f.Type != "id" && f.Type != "reference"
-		}
-		if in {
+		if inGroup(f, group) {
 			list = append(list, f)
 		}
 	}
 	return list
+}
+
+func inGroup(f *field, group string) bool {
+	isName := f.NameField || f.Name == "FirstName" || f.Name == "LastName"
+	switch group {
+	case "PHONE":
+		return f.Type == "phone"
+	case "EMAIL":
+		return f.Type == "email"
+	case "NAME":
+		return isName
+	case "SIDEBAR":
+		return isName || f.Type == "phone" || f.Type == "email"
+	}
+	return f.isText() && f.Type != "id" && f.Type != "reference"
 }
 
 // matches looks for a term in a record. Words of an AND may be found in different fields.

@@ -45,6 +45,7 @@ func TestEachFaultOfAWriteHasItsCodeAndStatus(t *testing.T) {
 		"no date":                 {"POST", "sobjects/Task", `{"ActivityDate":"yesterday"}`, 400, "JSON_PARSER_ERROR", "date"},
 		"no JSON":                 {"POST", "sobjects/Task", `{"Subject":}`, 400, "JSON_PARSER_ERROR", "Unexpected character"},
 		"no body":                 {"POST", "sobjects/Task", ``, 400, "JSON_PARSER_ERROR", "no entity body"},
+		"more after the body":     {"POST", "sobjects/Task", `{} {}`, 400, "JSON_PARSER_ERROR", "Unexpected character"},
 		"null as body":            {"POST", "sobjects/Task", `null`, 400, "JSON_PARSER_ERROR", "no entity body"},
 		"read a missing record":   {"GET", "sobjects/Task/00TDn0000000zzz", ``, 404, "NOT_FOUND", "does not exist"},
 		"update a missing record": {"PATCH", "sobjects/Task/00TDn0000000zzz", `{"Subject":"x"}`, 404, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id"},
