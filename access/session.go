@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -97,15 +98,11 @@ func (r *revocations) has(s Session) bool {
 	return gone || !s.Issued.After(r.floor)
 }
 
-// hasID is has for who knows the session's id only, in hex.
-func (r *revocations) hasID(id string) bool {
-	var key sessionID
-	if _, err := hex.Decode(key[:], []byte(id)); err != nil {
-		return true
-	}
+// hasID is has for who knows the session's id only.
+func (r *revocations) hasID(id sessionID) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, gone := r.until[key]
+	_, gone := r.until[id]
 	return gone
 }
 
@@ -163,17 +160,38 @@ func (g *Guard) password(username string, now time.Time) (password, aor string, 
 	if len(username) > longestToken {
 		return "", "", false
 	}
-	if m := temporary.FindStringSubmatch(username); m != nil {
-		expires, err := strconv.ParseInt(m[1], 10, 64)
-		_, known := g.users[m[3]]
-		if err != nil || !known || now.Unix() >= expires || g.revoked.hasID(m[2]) {
+	if t, ok := parseTemporary(username); ok {
+		_, known := g.users[t.user]
+		if !known || !now.Before(t.expires) || g.revoked.hasID(t.session) {
 			return "", "", false
 		}
-		return g.sipPassword(username), m[3], true
+		return g.sipPassword(username), t.user, true
 	}
 	id, ok := g.AOR(username)
 	if !ok || g.users[id].SIPPassword == "" {
 		return "", "", false
 	}
 	return g.users[id].SIPPassword, id, true
+}
+
+// temporary is what the user name of short-lived credentials says.
+type temporary struct {
+	expires time.Time
+	session sessionID
+	user    string
+}
+
+// parseTemporary reads "<Unix seconds>-<session id in hex>-<user id>", written in no other way than credentials does.
+func parseTemporary(username string) (t temporary, ok bool) {
+	seconds, rest, _ := strings.Cut(username, "-")
+	id, user, ok := strings.Cut(rest, "-")
+	n, err := strconv.ParseInt(seconds, 10, 64)
+	if !ok || err != nil || n < 0 || strconv.FormatInt(n, 10) != seconds || len(id) != 2*sessionIDSize {
+		return temporary{}, false
+	}
+	if _, err := hex.Decode(t.session[:], []byte(id)); err != nil || fmt.Sprintf("%x", t.session) != id {
+		return temporary{}, false
+	}
+	t.expires, t.user = time.Unix(n, 0), user
+	return t, true
 }

@@ -3,7 +3,6 @@ package access
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 )
 
@@ -53,12 +52,18 @@ func (u User) May(a Action) bool {
 	return false
 }
 
-// userID is what may stand in a SIP address without escapes (RFC 3261 section 25.1, unreserved), and not look like the
-// user name of short-lived credentials.
-var (
-	userID    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-	temporary = regexp.MustCompile(`^([1-9][0-9]{8,11})-([0-9a-f]{16})-(.+)$`)
-)
+// validID says whether an id may stand in a SIP address without escapes (RFC 3261 section 25.1, unreserved) and does not
+// look like the user name of short-lived credentials.
+func validID(id string) bool {
+	for i, r := range []byte(id) {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+		if !letter && (i == 0 || r != '.' && r != '_' && r != '-') {
+			return false
+		}
+	}
+	_, temporary := parseTemporary(id)
+	return id != "" && len(id) <= 64 && !temporary
+}
 
 // check reports every problem of the users at once.
 func check(users []User) error {
@@ -72,7 +77,7 @@ func check(users []User) error {
 	}
 	seen := make(map[string]bool, len(users))
 	for _, u := range users {
-		if !userID.MatchString(u.ID) || temporary.MatchString(u.ID) {
+		if !validID(u.ID) {
 			problems = append(problems, fmt.Errorf("user id %q: use up to 64 letters, digits, dots, dashes and underscores, not in the form of short-lived credentials", u.ID))
 		}
 		if seen[u.ID] {
