@@ -234,30 +234,3 @@ func withRport(m []byte) []byte {
 	}
 	return slices.Concat(m[:at[1]], []byte(";rport"), m[at[1]:])
 }
-
-// FuzzMessage is the entry of every message: filter, parser, ear, dispatch.
-func FuzzMessage(f *testing.F) {
-	for _, m := range torture(f) {
-		f.Add(m)
-	}
-	e := open(f, callsFunc(func(_ context.Context, d *Dialog) { d.Hangup(486, "") }), func(c *Config) { c.Log = nil })
-	p := newPhone(f, e)
-	l := p.newLeg("1234")
-	f.Add([]byte(l.text("INVITE", newBranch(), 1, someSDP)))
-	f.Add([]byte(l.text("REGISTER", newBranch(), 1, "", `Contact: "a,b" <sip:x@y;z>;+sip.instance="<urn:x>";expires=60, *`)))
-	f.Add([]byte(l.text("CANCEL", newBranch(), 1, "")))
-	f.Add([]byte(l.text("ACK", newBranch(), 1, "")))
-	f.Add([]byte("\r\n\r\n"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		if err := p.write(data); err != nil {
-			t.Skip() // larger than a datagram
-		}
-		probe := newPhone(t, e)
-		if m := probe.newLeg("1").do("OPTIONS", ""); m.status() != 200 {
-			t.Fatalf("service gone: %s", m.start)
-		}
-		if n := counted(t, e.metrics.panics); n != 0 {
-			t.Fatalf("%v panics", n)
-		}
-	})
-}
