@@ -27,13 +27,16 @@ const (
 	maxMismatch = time.Second // between a source's timestamps and the wall clock
 )
 
-// Packet takes one packet of the source.
+// Packet takes one packet of the source. A recorded sound may leave the time of arrival out.
 func (in *input) Packet(p *Packet) {
 	s := in.stream
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.input != in || !s.speaks() {
 		return
+	}
+	if p.Arrived.IsZero() {
+		p.Arrived = time.Now()
 	}
 	switch same := p.Format.Codec == s.format.Codec; {
 	case p.Event:

@@ -2,6 +2,7 @@ package rtp
 
 import (
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,9 +18,11 @@ type Beat func(at time.Time) (next int)
 // Metronome beats the time for all sound that is not paced by an arriving packet: transcoding, prompts, music, silence,
 // digits. A few goroutines ("hands") serve all streams of the process, which are spread evenly over the tick.
 type Metronome struct {
-	hands []*hand
-	next  atomic.Uint32
-	done  sync.WaitGroup
+	hands  []*hand
+	next   atomic.Uint32
+	done   sync.WaitGroup
+	panics atomic.Uint64
+	report atomic.Pointer[func(panicked any, stack []byte)]
 }
 
 // phases is over how many moments within a tick the seats are spread: 2 ms apart.
@@ -30,8 +33,9 @@ const slack = 5 * Tick
 
 // hand is one goroutine of the metronome.
 type hand struct {
-	started time.Time
-	wake    chan struct{} // capacity 1: new seats are waiting, or closed is set
+	metronome *Metronome
+	started   time.Time
+	wake      chan struct{} // capacity 1: new seats are waiting, or closed is set
 
 	mu     sync.Mutex
 	joined []*Seat // guarded by mu: not yet seen by run
@@ -60,7 +64,7 @@ func NewMetronome(hands int) *Metronome {
 	}
 	m := &Metronome{}
 	for range hands {
-		h := &hand{started: time.Now(), wake: make(chan struct{}, 1)}
+		h := &hand{metronome: m, started: time.Now(), wake: make(chan struct{}, 1)}
 		m.hands = append(m.hands, h)
 		m.done.Go(h.run)
 	}
@@ -71,6 +75,24 @@ func NewMetronome(hands int) *Metronome {
 func (m *Metronome) Join(beat Beat) *Seat {
 	h := m.hands[int(m.next.Add(1))%len(m.hands)]
 	return h.join(beat)
+}
+
+// ReportPanics says who is told of a beat that panicked. Beats work on what the network sends, and one bad packet may
+// not stop the process: a panic costs that beat, and the seat stays.
+func (m *Metronome) ReportPanics(to func(panicked any, stack []byte)) { m.report.Store(&to) }
+
+// Panics is how many beats have panicked.
+func (m *Metronome) Panics() uint64 { return m.panics.Load() }
+
+func (m *Metronome) contain() {
+	r := recover()
+	if r == nil {
+		return
+	}
+	m.panics.Add(1)
+	if report := m.report.Load(); report != nil {
+		(*report)(r, debug.Stack())
+	}
 }
 
 // Close stops all hands and waits for them. Seats still taken are called no more.
@@ -208,11 +230,18 @@ func (s *Seat) strike(at time.Time) bool {
 		return false
 	}
 	s.rest.Store(beating)
-	next := s.beat(at)
+	next := s.call(at)
 	if next <= 0 {
 		s.gone = true
 		return false
 	}
 	s.rest.CompareAndSwap(beating, int32(min(next, 1<<20)))
 	return true
+}
+
+// call contains a panic of the beat, which is then called again on the next tick.
+func (s *Seat) call(at time.Time) (next int) {
+	next = 1
+	defer s.hand.metronome.contain()
+	return s.beat(at)
 }

@@ -128,3 +128,33 @@ func TestAStallIsSkippedNotPlayedInAHurry(t *testing.T) {
 		}
 	})
 }
+
+func TestABeatThatPanicsIsReportedAndCostsNobodyElseABeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMetronome(1)
+		var reported, touched, others atomic.Int32
+		m.ReportPanics(func(panicked any, stack []byte) {
+			if panicked != "bad packet" || len(stack) == 0 {
+				t.Errorf("reported %v", panicked)
+			}
+			reported.Add(1)
+		})
+		m.Join(func(time.Time) int {
+			if touched.Add(1) == 3 {
+				panic("bad packet")
+			}
+			return 1
+		})
+		for range 20 {
+			m.Join(func(time.Time) int {
+				others.Add(1)
+				return 1
+			})
+		}
+		time.Sleep(time.Second + Tick/4)
+		m.Close()
+		if reported.Load() != 1 || m.Panics() != 1 || touched.Load() < 49 || others.Load() < 20*49 {
+			t.Errorf("%d reported, %d and %d beats", reported.Load(), touched.Load(), others.Load())
+		}
+	})
+}

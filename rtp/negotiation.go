@@ -178,8 +178,12 @@ func (n *Negotiation) Accept(answer []byte) (*Agreement, error) {
 			continue
 		}
 		ours := n.offered[i]
-		if theirs.Event == 0 {
-			ours.Event = 0
+		ours.Event, ours.EventClock = 0, 0
+		if clock := theirs.eventClock(); theirs.Event != 0 {
+			ours.Event = n.numbers.events[clock]
+			if clock != ours.Codec.Clock {
+				ours.EventClock = clock
+			}
 		}
 		common = append(common, ours)
 		if send == nil {
