@@ -191,3 +191,21 @@ func TestADatabaseOfANewerVersionIsRefused(t *testing.T) {
 		t.Error("it was opened")
 	}
 }
+
+func TestAFileThatIsNoDatabaseIsRefusedAndLeftAlone(t *testing.T) {
+	path := newFile(t)
+	const poem = "SELECT is not a poem, and this is not a database, however long it is made to look like one"
+	if err := os.WriteFile(path, []byte(poem), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time, because the first must have let go of the lock
+		s, err := Open(t.Context(), path, zaptest.NewLogger(t))
+		if err == nil {
+			_ = s.Close()
+			t.Fatal("it was opened")
+		}
+	}
+	if left, err := os.ReadFile(path); err != nil || string(left) != poem {
+		t.Errorf("the file holds %q, %v", left, err)
+	}
+}

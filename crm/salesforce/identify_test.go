@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -240,4 +242,35 @@ func TestAClosedClientAnswersAtOnce(t *testing.T) {
 		t.Error("it still logs in")
 	}
 	c.Close()
+}
+
+func TestOneConnectionServesManyCalls(t *testing.T) {
+	s := newStub(t)
+	var opened atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	s.URL = server.URL
+	turn := 0
+	s.on("/search", func(*http.Request, []byte) (int, string) {
+		if turn++; turn%3 == 0 {
+			return 503, strings.Repeat("<html>", 1000) // a fault does not cost the connection
+		}
+		return 200, searchReply("+358400000001")
+	})
+	c := s.client()
+	if err := c.Warm(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 30 {
+		_, _ = c.Identify(t.Context(), call.Number(fmt.Sprintf("+3584000000%02d", i)))
+	}
+	if n := opened.Load(); n != 1 || s.count("/search") != 30 {
+		t.Errorf("%d connections for %d searches", n, s.count("/search"))
+	}
 }
