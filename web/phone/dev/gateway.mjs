@@ -83,6 +83,8 @@ async function route(req, res) {
       return json({ uri: `sip:${agent.extension}@gateway.invalid`, authorization_user: agent.extension, password: token(), ws_url: '/sip', expires_at: later(600), display_name: agent.name });
     case 'GET /me/calls':
       return json({ calls: agent.calls.slice(0, Number(url.searchParams.get('limit') ?? 50)) });
+    case 'GET /agents':
+      return json(Object.values(agents).map((a) => ({ id: a.id, name: a.name, extension: a.extension, availability: a.availability, state: a.socket ? 'idle' : 'unreachable' })));
     case 'GET /me/events':
       res.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
       agent.streams.add(res);
@@ -295,6 +297,7 @@ function dialled(socket, message) {
     leg.peer = invite(colleague, { record, name: agent.name, number: agent.extension, sdp: message.body });
     if (!leg.peer) return refuse(leg, reply, 480, 'Temporarily Unavailable');
     leg.peer.peer = leg;
+    moment(colleague, 'presented', record);
     leg.reply = reply;
     return;
   }

@@ -127,6 +127,18 @@ test('two agents hear each other, on hold they do not, and digits arrive', async
   await anna.page.waitForSelector('[data-testid="recent-call"][data-outcome="out"]');
 });
 
+test('a colleague is found by name and called', async (t) => {
+  const anna = await agent(t, 'anna');
+  const bo = await agent(t, 'bo');
+  await anna.at('dial-input').fill('virt');
+  await anna.page.locator('[data-testid="directory-call"][data-id="bo"]').click();
+  await bo.rings();
+  assert.equal((await anna.state()).name, 'Bo Virtanen');
+  await until('nobody is looked up among colleagues', async () => (await bo.at('call-match').count()) === 0);
+  await anna.hangUp();
+  await bo.phase('over');
+});
+
 test('S10: a call is offered at once, whatever gathering takes', async (t) => {
   const anna = await agent(t, 'anna');
   const started = Date.now();
@@ -162,7 +174,7 @@ test('why a call failed is said in words', async (t) => {
     assert.match((await anna.state()).troubleText, words);
     await anna.at('dismiss').click();
   }
-  await anna.dial('Maria');
+  await anna.dial('123+4');
   await anna.at('trouble').waitFor();
   assert.equal((await anna.state()).trouble, 'bad-number');
 });

@@ -11,6 +11,7 @@ export type User = Shapes['User'];
 export type Login = Shapes['Login'];
 export type Me = Shapes['Me'];
 export type SipCredentials = Shapes['SIPCredentials'];
+export type Colleague = Shapes['Colleague'];
 export type Party = Shapes['Party'];
 export type Person = Shapes['Person'];
 export type Match = Shapes['Match'];

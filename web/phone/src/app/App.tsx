@@ -6,6 +6,7 @@ import { WITHHELD } from '../phone/line';
 import { AvailabilitySheet } from '../ui/AvailabilitySheet';
 import { CallCard } from '../ui/CallCard';
 import { DevicesSheet } from '../ui/DevicesSheet';
+import { Directory } from '../ui/Directory';
 import { Header, type Sheet } from '../ui/Header';
 import { Elsewhere } from '../ui/Elsewhere';
 import { Dialer } from '../ui/Keypad';
@@ -43,7 +44,7 @@ export function App({ session, preferences, host }: Props) {
 
 /** The phone of an agent who is logged in. */
 function Desk({ work, session, preferences, host }: Props & { work: Work }) {
-  const { me, phone, calls } = work;
+  const { me, phone, calls, colleagues } = work;
   const { line, call, trouble, returning } = useStore(phone.state);
   const values = useStore(preferences);
   const [wanted, setSheet] = useState<Sheet>('none');
@@ -105,14 +106,17 @@ function Desk({ work, session, preferences, host }: Props & { work: Work }) {
             <Dialer
               number={number}
               onNumber={setNumber}
-              onCall={dial}
+              onCall={(to) => dial(to)}
               onTone={(key) => phone.tones.key(key)}
               last={calls.find((c) => c.direction === 'Outbound')?.customer.number ?? ''}
               disabled={line.name !== 'ready'}
+              found={
+                /\p{L}/u.test(number) && <Directory colleagues={colleagues} text={number} disabled={line.name !== 'ready'} onCall={dial} />
+              }
             />
             <ShownNumber numbers={me.display_numbers} value={shown} onChange={(show) => preferences.change({ show })} />
             <h2 className="cb-main__title">Last calls</h2>
-            <Recent calls={calls} me={me.id} onRedial={redial} disabled={line.name !== 'ready'} />
+            <Recent calls={calls} me={me.id} colleagues={colleagues} onRedial={redial} disabled={line.name !== 'ready'} />
           </>
         )}
       </main>

@@ -1,7 +1,7 @@
 import { Api, Refused } from '../api/client';
 import { follow } from '../api/events';
 import type { ServerEvent } from '../api/sse';
-import type { AgentEvent, Availability, AvailabilityType, CallEvent, CallRecord, Hello, Me } from '../api/types';
+import type { AgentEvent, Availability, AvailabilityType, CallEvent, CallRecord, Colleague, Hello, Me } from '../api/types';
 import { busy } from '../phone/call';
 import { Phone } from '../phone/phone';
 import { Store } from '../phone/store';
@@ -19,6 +19,7 @@ export interface Work {
   me: Me;
   phone: Phone;
   calls: CallRecord[];
+  colleagues: Colleague[];
   /** What the last request of hers met, other than on the phone. */
   trouble: Trouble | undefined;
 }
@@ -128,12 +129,12 @@ export class Session {
 
   private begin(me: Me): void {
     const phone = new Phone(() => this.issue(), this.shelf, this.preferences.get());
-    this.state.set({ stage: 'work', work: { me, phone, calls: [], trouble: undefined } });
+    this.state.set({ stage: 'work', work: { me, phone, calls: [], colleagues: [], trouble: undefined } });
     this.openLine(phone);
     this.following = new AbortController();
     void follow(this.api, this.following.signal, {
       event: (event) => this.heard(event),
-      opened: () => void this.refreshCalls(),
+      opened: () => void this.refresh(),
       unauthorized: () => this.leave(sessionOver),
     });
   }
@@ -179,16 +180,34 @@ export class Session {
   }
 
   private called({ moment, record }: Partial<CallEvent>): void {
-    if (record) this.work()?.phone.told(record);
-    if (moment === 'over') void this.refreshCalls();
+    const work = this.work();
+    if (!work || !record) return;
+    work.phone.told(record);
+    if (moment === 'over') this.change({ calls: [record, ...work.calls.filter((c) => c.id !== record.id)].slice(0, RECENT) });
+  }
+
+  /** What may have changed while nobody told us. */
+  private async refresh(): Promise<void> {
+    await Promise.all([this.refreshCalls(), this.refreshColleagues()]);
+  }
+
+  private async refreshColleagues(): Promise<void> {
+    const me = this.work()?.me.id;
+    try {
+      const all = await this.api.colleagues();
+      this.change({ colleagues: all.filter((c) => c.id !== me) });
+    } catch (error) {
+      this.unauthorized(error);
+    }
   }
 
   private async refreshCalls(): Promise<void> {
     try {
       const calls = await this.api.calls(RECENT);
-      this.change({ calls });
+      // A call that goes on is on the screen already.
+      this.change({ calls: calls.filter((c) => c.over !== undefined) });
     } catch (error) {
-      // The list stays as it is; it comes with the next call.
+      // The list stays as it is; calls that end are added to it all the same.
       this.unauthorized(error);
     }
   }

@@ -26,6 +26,8 @@ export interface Call {
   /** The queue it came through; empty: a direct call. */
   queue: string;
   match: Match | undefined;
+  /** Between colleagues: there is nobody to look up. */
+  internal: boolean;
   /** When it began to ring or was dialled, when it was answered, when it ended: milliseconds of the epoch; 0: not yet. */
   began: number;
   answered: number;
@@ -130,11 +132,15 @@ function moved(call: Call, event: OwnEvent): Call | null {
 function told(call: Call, record: CallRecord): Call {
   if (!ofThisCall(call, record)) return call;
   const match = record.match?.looked === true || (record.match?.people?.length ?? 0) > 0 ? record.match : call.match;
+  const internal = record.direction === 'Internal';
+  // The customer of an internal call is the one who was called: for her phone, that is nobody to show.
+  const them = internal && call.direction === 'in' ? {} : record.customer;
   return {
     ...call,
     id: record.id,
-    name: call.name === '' ? (record.customer.name ?? '') : call.name,
-    number: call.number === '' ? (record.customer.number ?? '') : call.number,
+    internal,
+    name: call.name === '' ? (them.name ?? '') : call.name,
+    number: call.number === '' ? (them.number ?? '') : call.number,
     queue: record.queue !== undefined && record.queue !== '' ? record.queue : call.queue,
     match,
   };
@@ -162,6 +168,7 @@ function fresh(key: string, direction: 'in' | 'out', phase: Phase, began: number
     number: '',
     queue: '',
     match: undefined,
+    internal: false,
     began,
     answered: 0,
     over: 0,

@@ -137,6 +137,16 @@ describe('a call that rings', () => {
     expect(p.state.get().call?.id).toBe('id-1');
   });
 
+  it('is matched also when the events were faster than the INVITE', () => {
+    const p = phone();
+    const match = { looked: true, count: 1, people: [{ object: 'Contact', id: '003', name: 'Maria Korhonen' }] };
+    const told = (id: string) => p.told({ id, direction: 'Inbound', customer: {}, started: '', talk_seconds: 0, wait_seconds: 0, match });
+    told('id-1');
+    for (let i = 0; i < 15; i++) told(`other-${i}`);
+    ring();
+    expect(p.state.get().call?.match).toEqual(match);
+  });
+
   it('is declined as a person does it', () => {
     const p = phone();
     const leg = ring();

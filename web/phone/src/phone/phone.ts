@@ -40,6 +40,9 @@ const real: Parts = {
   speaker: (blocked) => new Speaker(blocked),
 };
 
+/** How many records of calls are remembered. */
+const RECORDS = 20;
+
 /** The agent's telephone: one line, one call at a time, a microphone, a speaker and a bell. No page needed. */
 export class Phone {
   readonly state = new Store<PhoneState>({ line: { name: 'off' }, call: null, trouble: undefined, returning: false });
@@ -49,6 +52,8 @@ export class Phone {
   private readonly microphone: ReturnType<Parts['microphone']>;
   private readonly speaker: ReturnType<Parts['speaker']>;
   private leg: Leg | undefined;
+  /** The last records the gateway told of, by id. */
+  private readonly records = new Map<string, CallRecord>();
   /** The call before the reload, until it is back or given up. */
   private lost: LiveCall | undefined;
   private readonly heartbeat: ReturnType<typeof setInterval>;
@@ -186,8 +191,12 @@ export class Phone {
     }, 2_500);
   }
 
-  /** What the gateway says of a call. */
+  /** What the gateway says of a call. It may come before the call itself: the two take different connections. */
   told(record: CallRecord): void {
+    this.records.delete(record.id);
+    this.records.set(record.id, record);
+    const [oldest] = this.records.keys();
+    if (this.records.size > RECORDS && oldest !== undefined) this.records.delete(oldest);
     this.tell({ type: 'told', record });
   }
 
@@ -218,6 +227,8 @@ export class Phone {
     const { id, name, number, queue } = leg.caller;
     this.trouble(undefined);
     this.tell({ type: 'rang', key: leg.key, at: Date.now(), id, name, number, queue });
+    const record = this.records.get(id);
+    if (record) this.tell({ type: 'told', record });
     this.take(leg, leg.key);
     if (back) void this.answer();
     else this.tones.ring();

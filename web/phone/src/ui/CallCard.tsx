@@ -53,7 +53,7 @@ export function CallCard({ call, phone, host, online, onRedial }: Props) {
         </p>
         <Route call={call} />
       </div>
-      {(call.direction === 'in' || call.match !== undefined) && <Match match={call.match} withheld={call.number === ''} began={call.began} host={host} />}
+      {!call.internal && (call.direction === 'in' || call.match !== undefined) && <Match match={call.match} withheld={call.number === ''} began={call.began} host={host} />}
       {call.trouble && <Notice trouble={call.trouble} />}
       {call.soundLost && (
         <p className="cb-strip" role="status">

@@ -1,4 +1,4 @@
-import { type ClipboardEvent, type SubmitEvent, type KeyboardEvent, useEffect, useRef } from 'react';
+import { type ClipboardEvent, type KeyboardEvent, type ReactNode, type SubmitEvent, useEffect, useRef } from 'react';
 import { cleanNumber } from '../phone/number';
 import { Icon } from './Icon';
 
@@ -77,10 +77,12 @@ interface DialerProps {
   /** What the call button calls when the field is empty. */
   last: string;
   disabled: boolean;
+  /** Stands in the place of the keypad: who was found by name. */
+  found?: ReactNode;
 }
 
 /** The number field, the keypad and the call button. */
-export function Dialer({ number, onNumber, onCall, onTone, last, disabled }: DialerProps) {
+export function Dialer({ number, onNumber, onCall, onTone, last, disabled, found }: DialerProps) {
   const field = useRef<HTMLInputElement>(null);
 
   const press = (key: string) => {
@@ -111,9 +113,8 @@ export function Dialer({ number, onNumber, onCall, onTone, last, disabled }: Dia
           ref={field}
           className="cb-dialer__input"
           data-testid="dial-input"
-          aria-label="Number to call"
-          placeholder="Enter or paste a number"
-          inputMode="tel"
+          aria-label="Number or colleague to call"
+          placeholder="Number or colleague"
           autoComplete="off"
           spellCheck={false}
           value={number}
@@ -136,7 +137,7 @@ export function Dialer({ number, onNumber, onCall, onTone, last, disabled }: Dia
           </button>
         )}
       </div>
-      <Keys onKey={press} plus />
+      {found || <Keys onKey={press} plus />}
       <button className="cb-round cb-round_call" type="submit" data-testid="dial-call" disabled={disabled} aria-label={number === '' ? 'Call: bring back the last number' : `Call ${number}`}>
         <Icon name="call" />
         <span>Call</span>

@@ -1,4 +1,4 @@
-import type { CallRecord } from '../api/types';
+import type { CallRecord, Colleague, Party } from '../api/types';
 import { showNumber } from '../phone/number';
 import { clock, when } from '../phone/time';
 import { Icon, type IconName } from './Icon';
@@ -8,12 +8,13 @@ import { useNow } from './use';
 interface Props {
   calls: readonly CallRecord[];
   me: string;
+  colleagues: readonly Colleague[];
   onRedial: (number: string, name: string) => void;
   disabled: boolean;
 }
 
 /** The last calls, newest first. A click calls again. */
-export function Recent({ calls, me, onRedial, disabled }: Props) {
+export function Recent({ calls, me, colleagues, onRedial, disabled }: Props) {
   const now = useNow(30_000);
   if (calls.length === 0)
     return (
@@ -24,7 +25,7 @@ export function Recent({ calls, me, onRedial, disabled }: Props) {
   return (
     <ul className="cb-recent" data-testid="recent" aria-label="Last calls">
       {calls.map((record) => (
-        <Row key={record.id} record={record} me={me} now={now} onRedial={onRedial} disabled={disabled} />
+        <Row key={record.id} record={record} me={me} colleagues={colleagues} now={now} onRedial={onRedial} disabled={disabled} />
       ))}
     </ul>
   );
@@ -35,9 +36,10 @@ interface RowProps extends Omit<Props, 'calls'> {
   now: number;
 }
 
-function Row({ record, me, now, onRedial, disabled }: RowProps) {
-  const number = record.customer.number ?? '';
-  const name = shownName(record.customer.name ?? '', number, record.match);
+function Row({ record, me, colleagues, now, onRedial, disabled }: RowProps) {
+  const them = otherSide(record, me, colleagues);
+  const number = them.number ?? '';
+  const name = shownName(them.name ?? '', number, record.match);
   const { icon, kind, text, length } = outcome(record, me);
   const detail = [name === showNumber(number) ? '' : showNumber(number), record.queue ?? '', text].filter((part) => part !== '').join(' · ');
   return (
@@ -65,6 +67,13 @@ function Row({ record, me, now, onRedial, disabled }: RowProps) {
       </button>
     </li>
   );
+}
+
+/** Who the agent spoke with: the customer, or the colleague on the other side of an internal call. */
+export function otherSide(record: CallRecord, me: string, colleagues: readonly Colleague[]): Party {
+  if (record.direction !== 'Internal' || record.customer.agent !== me) return record.customer;
+  const caller = colleagues.find((c) => c.id === record.agent);
+  return caller ? { name: caller.name, number: caller.extension } : {};
 }
 
 interface Outcome {
