@@ -90,23 +90,25 @@ func TestAnUnknownUserTakesAsLongAsAKnownOne(t *testing.T) {
 		c.Users = []User{{ID: "anna", PasswordHash: HashPassword("secret")}, {ID: "carl", Password: "plain"}}
 		c.UserTries, c.AddressTries = 1000, 1000
 	})
-	fastest := func(user string) time.Duration {
-		best := time.Hour
-		for range 7 {
-			start := time.Now()
-			if _, err := g.Login(context.Background(), user, "wrong", office); !errors.Is(err, ErrWrong) {
-				t.Fatal(err)
-			}
-			best = min(best, time.Since(start))
+	took := func(user string) time.Duration {
+		start := time.Now()
+		if _, err := g.Login(context.Background(), user, "wrong", office); !errors.Is(err, ErrWrong) {
+			t.Fatal(err)
 		}
-		return best
+		return time.Since(start)
 	}
-	known, plain, unknown := fastest("anna"), fastest("carl"), fastest("nobody")
-	for name, d := range map[string]time.Duration{"plain": plain, "unknown": unknown} {
-		if d < known/3 || d > known*3 {
-			t.Errorf("a hash takes %v, %s %v", known, name, d)
+	// The three in turn, until their best times are alike: without the decoy they never are, however busy the machine.
+	best := map[string]time.Duration{"anna": time.Hour, "carl": time.Hour, "nobody": time.Hour}
+	for range 100 {
+		for user := range best {
+			best[user] = min(best[user], took(user))
+		}
+		known := best["anna"]
+		if best["carl"] > known/2 && best["carl"] < known*2 && best["nobody"] > known/2 && best["nobody"] < known*2 {
+			return
 		}
 	}
+	t.Errorf("best times %v", best)
 }
 
 func TestHashPassword(t *testing.T) {

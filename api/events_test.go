@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -232,7 +233,7 @@ func TestASlowWatcherIsDroppedAndToldToReconnect(t *testing.T) {
 	if e := into[Reconnect](t, s.next("reconnect")); e.AfterMS != 1000 {
 		t.Errorf("reconnect %+v", e)
 	}
-	if _, _, err := s.read(); err != io.EOF {
+	if _, _, err := s.read(); !errors.Is(err, io.EOF) {
 		t.Errorf("after reconnect: %v", err)
 	}
 	a := h.wantProblem(503, h.in("anna"), "GET", "/me/events", nil, "try again")
@@ -288,7 +289,7 @@ func TestAStreamEndsWithItsSession(t *testing.T) {
 		})
 		s := h.open(t, h.in("anna"), "")
 		s.next("hello")
-		if _, _, err := s.read(); err != io.EOF {
+		if _, _, err := s.read(); !errors.Is(err, io.EOF) {
 			t.Errorf("got %v", err)
 		}
 	})

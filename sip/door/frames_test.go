@@ -270,7 +270,7 @@ func FuzzFrames(f *testing.F) {
 		for {
 			// What the stack reads must be whole masked text frames of bounded size, and nothing else.
 			h, err := readHeader(s)
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil || !h.fin || h.op != opText || h.length == 0 || h.length > 1000 {
