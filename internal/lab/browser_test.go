@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -205,7 +206,8 @@ func TestTheDoorRefusesAStrangeOriginAndAWrongPassword(t *testing.T) {
 		}
 		err = page.Open(ctx)
 		_ = page.Close()
-		if refused, ok := err.(*Refused); !ok || refused.Status != c.status {
+		var refused *Refused
+		if !errors.As(err, &refused) || refused.Status != c.status {
 			t.Fatalf("origin %q password %q: %v", c.origin, c.password, err)
 		}
 	}

@@ -47,7 +47,10 @@ func newLine(m *Metronome, ip netip.Addr, formats []Format) (*line, error) {
 	if err := l.open(); err != nil {
 		return nil, err
 	}
-	m.add(l.lips)
+	if err := m.add(l.lips); err != nil {
+		l.close()
+		return nil, err
+	}
 	return l, nil
 }
 

@@ -64,13 +64,16 @@ func (m *Metronome) Lateness() []time.Duration {
 	return m.lateness
 }
 
-func (m *Metronome) add(s speaker) {
+func (m *Metronome) add(s speaker) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if err := m.start(); err != nil {
+		return err
+	}
 	m.next = (m.next + 7) % slots // 7 and 20 share no divisor: neighbours in time are spread evenly
 	m.speakers[m.next] = append(slices.Clone(m.speakers[m.next]), s)
 	m.work++
-	m.start()
+	return nil
 }
 
 func (m *Metronome) remove(s speaker) {

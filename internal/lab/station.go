@@ -281,7 +281,7 @@ func (s *station) transact(ctx context.Context, m *Message, to flow, provisional
 				provisional(r)
 			}
 		case <-again.C:
-			if !s.wire.reliable() && !(rung && m.Method == "INVITE") {
+			if !s.wire.reliable() && (!rung || m.Method != "INVITE") {
 				s.write(to, m)
 			}
 			if pause *= 2; m.Method != "INVITE" {

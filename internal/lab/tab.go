@@ -73,7 +73,10 @@ func (b *browserMedia) open(formats []Format) (*tab, error) {
 		return nil, err
 	}
 	t.lips = newMouth(uint32(sender.GetParameters().Encodings[0].SSRC))
-	t.metronome.add(t.lips)
+	if err := t.metronome.add(t.lips); err != nil {
+		t.close()
+		return nil, err
+	}
 	t.reading.Go(func() { // interceptors live on what is read here
 		buf := make([]byte, 1500)
 		for {

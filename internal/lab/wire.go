@@ -225,6 +225,7 @@ func dialWS(ctx context.Context, url string, header http.Header, host string, on
 	})
 	if err != nil {
 		if response != nil {
+			_ = response.Body.Close()
 			return nil, &Refused{Status: response.StatusCode, Reason: response.Status}
 		}
 		return nil, err

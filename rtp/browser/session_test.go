@@ -2,6 +2,7 @@ package browser
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"strings"
 	"testing"
@@ -299,7 +300,7 @@ func TestP4_FailedEndsAfterGraceUnlessAnICERestartComes(t *testing.T) {
 			awaitState(t, s, "failed", 8*time.Second)
 			if who == "nobody" {
 				await(t, "the end", s.Done(), 3*time.Second)
-				if s.Err() != ErrLost {
+				if !errors.Is(s.Err(), ErrLost) {
 					t.Fatal(s.Err())
 				}
 				return
