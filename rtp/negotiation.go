@@ -42,7 +42,7 @@ type Negotiation struct {
 	lines   []rejectedLine // all m-lines of the last description, in place
 	mux     bool
 	agreed  *Agreement
-	offered []Format // what our open offer contains; nil: none open
+	offered []Format // what our last offer contained; nil: the last offer was theirs
 }
 
 // NewNegotiation begins a negotiation.
@@ -148,9 +148,10 @@ func (n *Negotiation) choose(media *soundLine) (Format, bool) {
 	return Format{}, false
 }
 
-var errNoOffer = errors.New("an answer came, but no offer of ours is open")
+var errNoOffer = errors.New("an answer came, but the last offer was not ours")
 
-// Accept takes the answer to our last offer.
+// Accept takes the answer to our last offer. It may come again, and differ: a 183 with one description may be followed by
+// another 183 or a 200 with that of somebody else (RFC 3261 section 13.2.2.4; forking, announcements of the carrier).
 func (n *Negotiation) Accept(answer []byte) (*Agreement, error) {
 	if n.offered == nil {
 		return nil, errNoOffer
@@ -195,7 +196,7 @@ func (n *Negotiation) Accept(answer []byte) (*Agreement, error) {
 	}
 	a := &Agreement{Send: send, Receive: receiving(common), Remote: remote, Control: d.control(media, remote), Mux: media.mux && n.mux}
 	a.Direction = d.direction(media, held).Answer(n.terms.Wish)
-	n.agreed, n.offered = a, nil
+	n.agreed = a
 	return a, nil
 }
 

@@ -26,8 +26,35 @@ func TestOurOfferAndItsAnswer(t *testing.T) {
 	if ours.Send.Codec != PCMA || ours.Remote.String() != "[2001:db8::9]:20000" || theirs.Remote.String() != "192.0.2.1:16400" {
 		t.Errorf("we: %+v, they: %+v", ours, theirs)
 	}
-	if _, err := us.Accept(answer); !errors.Is(err, errNoOffer) {
-		t.Errorf("the same answer again: %v", err)
+}
+
+func TestB25AnEarlyAnswerMayBeFollowedByAnotherOne(t *testing.T) {
+	n := negotiation(Opus, PCMA)
+	if _, err := n.Accept(offered("m=audio 6000 RTP/AVP 8")); !errors.Is(err, errNoOffer) {
+		t.Errorf("an answer without an offer: %v", err)
+	}
+	if _, err := n.Offer(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		answer []byte
+		codec  Codec
+		remote string
+	}{
+		{offered("m=audio 6000 RTP/AVP 8"), PCMA, "192.0.2.9:6000"},                                                        // 183: the carrier's announcement
+		{offered("m=audio 6000 RTP/AVP 8"), PCMA, "192.0.2.9:6000"},                                                        // and again
+		{offered("m=audio 7000 RTP/AVP 111", "a=rtpmap:111 opus/48000/2", "c=IN IP4 192.0.2.77"), Opus, "192.0.2.77:7000"}, // 200: the callee
+	} {
+		a, err := n.Accept(c.answer)
+		if err != nil || a.Send.Codec != c.codec || a.Remote.String() != c.remote {
+			t.Fatalf("%v: %+v", err, a)
+		}
+	}
+	if _, _, err := n.Answer(offered("m=audio 7000 RTP/AVP 8")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.Accept(offered("m=audio 6000 RTP/AVP 8")); !errors.Is(err, errNoOffer) {
+		t.Errorf("an answer after an offer of theirs: %v", err)
 	}
 }
 

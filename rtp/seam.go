@@ -75,7 +75,7 @@ type Session interface {
 	// Answer takes the far side's offer and returns our answer; called again for a re-INVITE. An offer we cannot serve
 	// is *Unacceptable and changes nothing.
 	Answer(offer []byte) (answer []byte, err error)
-	// Accept takes the far side's answer to our last Offer.
+	// Accept takes the far side's answer to our last Offer. It may come again and differ: early media, then the callee.
 	Accept(answer []byte) error
 	// Out is the one outgoing stream. It exists before any negotiation and is never replaced.
 	Out() *Stream

@@ -55,11 +55,10 @@ func (in *input) decode(p *Packet) {
 		p.late.Add(n)
 		c.jitter.discarded = 0
 	}
-	if !s.silence.filling {
-		return
-	}
 	s.silence.filling = false
-	s.soon()
+	if !c.jitter.starting.IsZero() {
+		s.soon() // the beats may be resting
+	}
 }
 
 // transcode sends the next tick of what was heard. False: there is nothing. The caller holds the stream's mu.

@@ -50,6 +50,30 @@ func TestTranscodedSoundLeavesOnTheBeatsInThePacketTimeOfTheListener(t *testing.
 	}
 }
 
+func TestR10TranscodingBeginsAfterTheStartDelayWhateverWasPlayedBefore(t *testing.T) {
+	inStream(t, StreamConfig{Coders: fakeCoders{}}, func(t *testing.T, s *Stream, w *wire) {
+		s.SetFormat(testPCMA, SendRecv)
+		for i := range 5 {
+			narrow := newVoice("narrow", testPCMA, uint32(2*i+1), 1, 1)
+			s.Hear(narrow)
+			narrow.speak(23 + i) // out of step with the rests of the beat
+			wide := newVoice("wide", testOpus, uint32(2*i+2), 1, 1)
+			s.Hear(wide)
+			w.take()
+			began := time.Now()
+			wide.sing(20, nil)
+			for _, p := range w.take() {
+				if loud(p.body) {
+					if waited := p.at.Sub(began); waited > startDelay+2*Tick {
+						t.Errorf("the first sound came after %v", waited)
+					}
+					break
+				}
+			}
+		}
+	})
+}
+
 func TestB23TranscodingFillsPausesWithSilenceToo(t *testing.T) {
 	inStream(t, StreamConfig{Coders: fakeCoders{}, Fill: 100 * time.Millisecond}, func(t *testing.T, s *Stream, w *wire) {
 		s.SetFormat(testPCMA, SendRecv)
