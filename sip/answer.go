@@ -49,9 +49,7 @@ func (d *Dialog) Answer(ctx context.Context, sdp []byte) (ackBody []byte, err er
 // accept sends the 200, and sees to it that it is heard.
 func (d *Dialog) accept(sdp []byte) error {
 	res := d.answerWith(200, "", sdp)
-	for _, h := range capabilities()[1:] {
-		res.AppendHeader(sip.NewHeader(h.Name, h.Value))
-	}
+	res.AppendHeader(sip.NewHeader("Accept", accept))
 	d.mu.Lock()
 	d.answer = res
 	d.mu.Unlock()

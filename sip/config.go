@@ -19,6 +19,10 @@ type Config struct {
 	Advertise netip.Addr // what Via and Contact say when a listener is bound to a wildcard; zero: the bound address
 	UserAgent string     // User-Agent and Server; default "Cordboard"
 	Realm     string     // of the digest challenges; default "cordboard"
+	// Algorithms are offered to desk phones in this order, "SHA-256" and "MD5" by default (RFC 8760). Some phones, baresip
+	// 1.0 among them, give up at a challenge they do not know; one that comes back without credentials is offered MD5
+	// alone. Browsers are always offered MD5 alone: JsSIP reads the first challenge only.
+	Algorithms []string
 
 	Trunks        []Trunk
 	PhoneNetworks []netip.Prefix // where desk phones may register from

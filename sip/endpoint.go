@@ -44,6 +44,7 @@ type Endpoint struct {
 	door         *door.Door
 	devices      *location.Table
 	verifier     *digest.Verifier
+	puzzled      *puzzled
 	keeper       *keeper
 
 	invites *invites
@@ -73,11 +74,14 @@ func Open(cfg Config, calls Calls) (*Endpoint, error) {
 	}
 	e := &Endpoint{
 		cfg: cfg, log: cfg.Log, calls: calls, sources: sources, metrics: newMetrics(cfg.Metrics),
-		devices: location.New(location.Limits{}), invites: newInvites(),
+		devices: location.New(location.Limits{}), invites: newInvites(), puzzled: newPuzzled(),
 		done: make(chan struct{}), idle: make(chan struct{}),
 	}
 	e.dialogs = newDialogs(e.metrics.dialogs)
 	e.verifier = &digest.Verifier{Realm: cfg.Realm, Secret: []byte(rand.Text())}
+	for _, a := range cfg.Algorithms {
+		e.verifier.Algorithms = append(e.verifier.Algorithms, digest.Algorithm(a))
+	}
 	// The endpoint is the root of its own contexts: a dialog outlives whatever asked for it.
 	e.base, e.stop = context.WithCancelCause(context.Background())
 	e.keeper = newKeeper(e)
@@ -270,6 +274,7 @@ func (e *Endpoint) sweep() {
 		case now := <-tick.C:
 			e.invites.sweep(now)
 			e.dialogs.sweep(now)
+			e.puzzled.sweep(now)
 			e.metrics.devices.Set(float64(e.devices.Len()))
 		case <-e.base.Done():
 			return

@@ -99,12 +99,23 @@ func (d *Dialog) follow(from flow) {
 	if !d.bound || !from.Remote.IsValid() {
 		return
 	}
-	if u, ok := d.origin.(FromUser); ok {
-		if aor, known := d.e.whoIs(from); known && aor != u.AOR {
-			return
-		}
+	if aor, known := d.e.whoIs(from); known && aor != d.owner() {
+		return
 	}
 	d.rebind(from)
+}
+
+// owner is the user of ours at the far end, "" when there is none.
+func (d *Dialog) owner() string {
+	switch o := d.origin.(type) {
+	case FromUser:
+		return o.AOR
+	case FromTrunk, nil:
+	}
+	if d.device != nil {
+		return d.device.AOR
+	}
+	return ""
 }
 
 // inTurn waits until the requests that arrived before were handed on; a BYE waits for nobody. It is nil when the request

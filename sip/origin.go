@@ -74,6 +74,7 @@ func (e *Endpoint) authenticate(req *sip.Request, tx *sip.ServerTx, status int) 
 			return password, ok
 		})
 		if err == nil {
+			e.puzzled.understood(req)
 			_, aor, ok := e.cfg.Users.Password(username)
 			return aor, ok
 		}
@@ -84,16 +85,19 @@ func (e *Endpoint) authenticate(req *sip.Request, tx *sip.ServerTx, status int) 
 		return "", false
 	}
 	var headers []Header
-	for _, c := range e.verifier.ChallengeAfter(err, e.algorithms(req)...) {
+	for _, c := range e.verifier.ChallengeAfter(err, e.algorithms(req, err)...) {
 		headers = append(headers, Header{ask, c})
 	}
 	e.reply(req, tx, status, "", headers...)
 	return "", false
 }
 
-// algorithms are those a client understands: JsSIP reads the first challenge only, and gives up unless it says MD5.
-func (e *Endpoint) algorithms(req *sip.Request) []digest.Algorithm {
+// algorithms are those a client understands, nil for all that are configured.
+func (e *Endpoint) algorithms(req *sip.Request, err error) []digest.Algorithm {
 	if strings.EqualFold(req.Transport(), "WS") {
+		return []digest.Algorithm{digest.MD5} // JsSIP reads the first challenge only, and gives up unless it says MD5
+	}
+	if errors.Is(err, digest.ErrMissing) && e.puzzled.again(req) {
 		return []digest.Algorithm{digest.MD5}
 	}
 	return nil

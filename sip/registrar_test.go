@@ -133,3 +133,28 @@ func TestListsAreSplitOutsideQuotesAndBrackets(t *testing.T) {
 		t.Errorf("%s\nwant %s", got, want)
 	}
 }
+
+func TestD10_APhoneThatDoesNotUnderstandTheChallengeIsOfferedMD5Alone(t *testing.T) {
+	e := open(t, nil)
+	p := newPhone(t, e)
+	ask := func() []string {
+		l := p.newLeg("anna")
+		l.target = "sip:" + p.to
+		return l.do("REGISTER", "", "Contact: <"+p.contact()+">").all("WWW-Authenticate")
+	}
+	if first := ask(); len(first) != 2 {
+		t.Errorf("first %q", first)
+	}
+	if again := ask(); len(again) != 1 || !strings.Contains(again[0], "algorithm=MD5") {
+		t.Errorf("again %q", again)
+	}
+	l := p.newLeg("anna")
+	l.from = strings.Replace(l.from, "+358400000001", "anna", 1)
+	signIn(t, l, "anna", "secret-anna", "Contact: <"+p.contact()+">")
+	l2 := p.newLeg("anna")
+	l2.from = l.from
+	l2.target = l.target
+	if m := l2.do("REGISTER", "", "Contact: <"+p.contact()+">"); len(m.all("WWW-Authenticate")) != 2 {
+		t.Errorf("after it understood %q", m.all("WWW-Authenticate"))
+	}
+}

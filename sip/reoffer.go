@@ -23,10 +23,10 @@ func (d *Dialog) ReofferLate(ctx context.Context, answer func(offer []byte) ([]b
 }
 
 func (d *Dialog) renegotiate(ctx context.Context, sdp []byte, late func([]byte) ([]byte, error)) ([]byte, error) {
-	for {
+	for attempt := 1; ; attempt++ {
 		body, err := d.reinvite(ctx, sdp, late)
 		var r *Refused
-		if !errors.As(err, &r) || r.Status != 491 {
+		if !errors.As(err, &r) || r.Status != 491 || attempt == maxGlares {
 			return body, err
 		}
 		pause := time.NewTimer(d.glare())
@@ -41,6 +41,9 @@ func (d *Dialog) renegotiate(ctx context.Context, sdp []byte, late func([]byte) 
 		}
 	}
 }
+
+// maxGlares is how often one change is tried: a far side that says 491 for ever is not negotiating with anybody.
+const maxGlares = 8
 
 // glare is how long to wait after 491, in steps of 10 ms: 2.1 to 4 s for whoever made the Call-ID, else 0 to 2 s
 // (RFC 3261 section 14.1).

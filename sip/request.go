@@ -118,7 +118,6 @@ func (d *Dialog) answerTo(req *sip.Request, status int, phrase string, body []by
 	if status < 300 && (req.Method == sip.INVITE || req.Method == sip.UPDATE) {
 		res.AppendHeader(d.contact())
 		res.AppendHeader(sip.NewHeader("Allow", allow))
-		res.AppendHeader(sip.NewHeader("Supported", supported))
 	}
 	for _, h := range headers {
 		res.AppendHeader(sip.NewHeader(clean(h.Name), clean(h.Value)))
