@@ -115,6 +115,7 @@ func (w *Worker) Close() {
 }
 
 // Idle returns when nothing waits any more (parked rows do not count), or with ctx's error. For a drain, and for tests.
+// What a ledger has not written yet does not count either: flush it first.
 func (w *Worker) Idle(ctx context.Context) error {
 	for {
 		w.mu.Lock()
@@ -250,7 +251,7 @@ func (w *Worker) judge(r Row, err error) Settled {
 	case IsPermanent(err), few > 0 && r.Attempts+1 >= few:
 		s.Outcome = Park
 	case wait:
-		s.Outcome, s.Due = Retry, time.Now().Add(after)
+		s.Outcome, s.Due = Retry, time.Now().Add(max(after, w.set.First)) // a courier in a hurry must not make us spin
 	default:
 		s.Outcome, s.Counted, s.Due = Retry, true, time.Now().Add(w.pause(r.Attempts))
 	}
