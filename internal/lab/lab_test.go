@@ -195,6 +195,43 @@ func TestEarlyMediaIsHeardBeforeTheAnswer(t *testing.T) {
 	}
 }
 
+func TestACarrierWithAccountsChallengesRegistrationAndCalls(t *testing.T) {
+	ctx := deadline(t)
+	carrier, err := NewTrunk(TrunkOptions{Accounts: map[string]string{"acme": "s3cret"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = carrier.Close() })
+	for password, status := range map[string]int{"s3cret": 200, "guess": 407} {
+		customer, err := NewPhone(PhoneOptions{Server: carrier.Address(), User: "acme", Password: password})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = customer.Close() })
+		_, err = customer.Register(ctx, time.Minute)
+		if (err == nil) != (status == 200) {
+			t.Fatalf("password %q: %v", password, err)
+		}
+		call, err := customer.Call(ctx, "+358401234567", CallOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := call.AwaitResponse(ctx, status); err != nil {
+			t.Fatal(err, call.statuses())
+		}
+		if status == 200 {
+			if want := "sip:acme@" + customer.Address(); carrier.Registered("acme") != want {
+				t.Fatalf("registered as %q, not %q", carrier.Registered("acme"), want)
+			}
+			if err := customer.Unregister(ctx); err != nil || carrier.Registered("acme") != "" {
+				t.Fatal(err, carrier.Registered("acme"))
+			}
+		} else {
+			call.MustEnd(t, 2*time.Second)
+		}
+	}
+}
+
 // canceled is a context that has no patience at all.
 func canceled() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -37,6 +37,7 @@ type station struct {
 	formats   []Format
 	trace     func(line string)
 	ready     chan struct{} // closed when wire is set
+	guard     *guard        // nil: everybody is welcome
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -175,6 +176,8 @@ func (s *station) request(m *Message) {
 	call, fresh := s.sort(m)
 	switch {
 	case !fresh:
+		return
+	case !s.passes(m):
 		return
 	case m.Method == "ACK":
 		if call != nil {

@@ -15,7 +15,9 @@ type TrunkOptions struct {
 	Number    string     // user part of From and Contact, "+358400000001" when empty
 	Formats   []Format   // in order of preference
 	Metronome *Metronome // shared clock; one of its own when nil
-	Trace     func(line string)
+	// Accounts are users with their passwords. Where there are some, REGISTER and INVITE are challenged.
+	Accounts map[string]string
+	Trace    func(line string)
 }
 
 // Trunk is a telephone company's end of a SIP trunk: it calls, and it answers what is sent out to it.
@@ -50,6 +52,9 @@ func newPlainStation(o TrunkOptions) (*station, error) {
 	s := newStation(o.Number, o.Formats, o.Trace)
 	if s.metronome = o.Metronome; s.metronome == nil {
 		s.metronome = NewMetronome()
+	}
+	if o.Accounts != nil {
+		s.guard = &guard{accounts: o.Accounts, realm: "lab", nonce: token(16), contacts: map[string]string{}}
 	}
 	s.newMedia = func(formats []Format) (media, error) { return newLine(s.metronome, ip, formats) }
 	if o.TCP {

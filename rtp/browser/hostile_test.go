@@ -3,6 +3,7 @@ package browser
 import (
 	"bytes"
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -192,42 +193,79 @@ func TestPacketsFromStrangersAreDropped(t *testing.T) {
 	}
 }
 
-func FuzzAnswer(f *testing.F) {
-	for _, pattern := range []string{"testdata/*.sdp", "../../testdata/sdp/*"} {
-		names, _ := filepath.Glob(pattern)
-		for _, name := range names {
-			if raw, err := os.ReadFile(name); err == nil {
-				f.Add(raw)
-			}
-		}
-	}
-	metronome := rtp.NewMetronome(1)
-	n, err := Listen(Config{Listen: "127.0.0.1:0", Metronome: metronome})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(func() { _ = n.Close(); metronome.Close() })
-	f.Fuzz(func(t *testing.T, offer []byte) {
-		s, err := n.Session(Policy{Name: "fuzz"})
+// seeds are the descriptions of real parties, browsers and others.
+func seeds(t testing.TB) map[string][]byte {
+	t.Helper()
+	all := map[string][]byte{}
+	for _, pattern := range []string{"testdata/*.sdp", "../../testdata/sdp/*.sdp"} {
+		names, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer s.Close()
+		for _, name := range names {
+			raw, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[name] = raw
+		}
+	}
+	return all
+}
+
+func TestEveryDescriptionIsTakenOrRefusedInWords(t *testing.T) {
+	n := house(t, Timers{})
+	for name, offer := range seeds(t) {
+		s := session(t, n)
 		answer, err := s.Answer(offer)
 		var refused *rtp.Unacceptable
 		switch {
 		case err != nil && !errors.As(err, &refused):
-			t.Fatalf("an offer may be refused, not fail: %v", err)
+			t.Fatalf("%s: an offer may be refused, not fail: %v", name, err)
 		case err == nil:
 			if err := new(sdp.SessionDescription).Unmarshal(answer); err != nil {
-				t.Fatalf("our answer cannot be read: %v\n%s", err, answer)
+				t.Fatalf("%s: our answer cannot be read: %v\n%s", name, err, answer)
 			}
 		}
 		if _, err := s.Offer(); err != nil {
-			t.Fatal(err)
+			t.Fatal(name, err)
 		}
 		if err := s.Accept(offer); err != nil && !errors.As(err, &refused) {
-			t.Fatalf("an answer may be refused, not fail: %v", err)
+			t.Fatalf("%s: an answer may be refused, not fail: %v", name, err)
+		}
+	}
+}
+
+// FuzzAnswer goes from an offer to our answer without the network, whose goroutines would blind the fuzzer.
+func FuzzAnswer(f *testing.F) {
+	for _, raw := range seeds(f) {
+		f.Add(raw)
+	}
+	local := netip.MustParseAddrPort("192.0.2.7:8189")
+	f.Fuzz(func(t *testing.T, offer []byte) {
+		var refused *rtp.Unacceptable
+		remote, plain, err := read(offer)
+		if err != nil {
+			if !errors.As(err, &refused) {
+				t.Fatalf("an offer may be refused, not fail: %v", err)
+			}
+			return
+		}
+		body, _, err := rtp.NewNegotiation(rtp.Terms{Local: local}).Answer(plain)
+		if err != nil {
+			if !errors.As(err, &refused) {
+				t.Fatalf("an offer may be refused, not fail: %v", err)
+			}
+			return
+		}
+		w := dressing{ufrag: "abcdefgh", pwd: strings.Repeat("x", 24), fingerprint: "sha-256 AB", setup: "passive",
+			addresses: []netip.AddrPort{local}, mids: remote.mids, bundle: remote.bundle}
+		answer, err := w.dress(body, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := new(sdp.SessionDescription).Unmarshal(answer); err != nil {
+			t.Fatalf("our answer cannot be read: %v\n%s", err, answer)
 		}
 	})
 }
