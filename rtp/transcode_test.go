@@ -59,6 +59,7 @@ func TestR10TranscodingBeginsAfterTheStartDelayWhateverWasPlayedBefore(t *testin
 			narrow.speak(23 + i) // out of step with the rests of the beat
 			wide := newVoice("wide", testOpus, uint32(2*i+2), 1, 1)
 			s.Hear(wide)
+			time.Sleep(33 * time.Millisecond) // and the beats rest again
 			w.take()
 			began := time.Now()
 			wide.sing(20, nil)
