@@ -89,7 +89,7 @@ async function route(req, res) {
       res.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' });
       agent.streams.add(res);
       res.on('close', () => agent.streams.delete(res));
-      return tell(agent, 'hello', { at: later(0), id: agent.id, availability: agent.availability, state: 'idle', devices: 1, calls: [], queues: [] });
+      return tell(agent, 'hello', { at: later(0), id: agent.id, availability: agent.availability, state: 'idle', devices: 1, calls: [...legs.values()].filter((l) => l.agent === agent).map((l) => l.record), queues: [] });
     default:
       return problem(404, 'Not Found');
   }

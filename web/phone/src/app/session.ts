@@ -165,7 +165,7 @@ export class Session {
       case 'hello': {
         const { availability, state, calls } = data as Partial<Hello>;
         this.changeMe({ ...(availability && { availability }), ...(state && { state }) });
-        for (const record of calls ?? []) this.work()?.phone.told(record);
+        if (calls) this.work()?.phone.goingOn(calls);
         break;
       }
       case 'call':

@@ -176,6 +176,22 @@ describe('M5: a call that comes back after a reload', () => {
     expect(phase(p)).toBe('ringing');
   });
 
+  it('is not expected when the gateway says that it is over', () => {
+    const kept = shelf();
+    const live = { id: 'id-1', answered: 1, muted: false, seen: Date.now() };
+    const record = { id: 'id-1', direction: 'Inbound' as const, customer: {}, started: '', talk_seconds: 0, wait_seconds: 0 };
+    rememberCall(kept, live);
+    const p = phone(kept);
+    p.goingOn([record]);
+    expect(p.state.get().returning).toBe(true);
+    p.told({ ...record, over: '2026-11-22T10:00:00Z' });
+    expect(p.state.get().returning).toBe(false);
+    rememberCall(kept, live);
+    const another = phone(kept);
+    another.goingOn([]);
+    expect(another.state.get().returning).toBe(false);
+  });
+
   it('is not expected for ever', () => {
     const kept = shelf();
     rememberCall(kept, { id: 'id-1', answered: 1, muted: false, seen: Date.now() - 60_000 });

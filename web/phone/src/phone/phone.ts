@@ -103,6 +103,7 @@ export class Phone {
 
   private async place(number: string, name: string, show: Shown): Promise<void> {
     const key = `dial-${Date.now()}`;
+    this.forgetLost();
     this.tell({ type: 'dialled', key, at: Date.now(), name, number });
     let stream: MediaStream;
     try {
@@ -198,6 +199,13 @@ export class Phone {
     const [oldest] = this.records.keys();
     if (this.records.size > RECORDS && oldest !== undefined) this.records.delete(oldest);
     this.tell({ type: 'told', record });
+    if (record.over !== undefined && record.id === this.lost?.id) this.forgetLost();
+  }
+
+  /** All calls of the agent that go on, by what the gateway knows now: one that is missing will not come back. */
+  goingOn(records: readonly CallRecord[]): void {
+    for (const record of records) this.told(record);
+    if (this.lost && !records.some((record) => record.id === this.lost?.id)) this.forgetLost();
   }
 
   tryNow(): void {
@@ -329,6 +337,7 @@ export class Phone {
 
   private forgetLost(): void {
     this.lost = undefined;
+    if (!talking(this.call())) forgetCall(this.shelf);
     this.change({ returning: false });
   }
 

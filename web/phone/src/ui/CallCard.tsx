@@ -53,7 +53,7 @@ export function CallCard({ call, phone, host, online, onRedial }: Props) {
         </p>
         <Route call={call} />
       </div>
-      {!call.internal && (call.direction === 'in' || call.match !== undefined) && <Match match={call.match} withheld={call.number === ''} began={call.began} host={host} />}
+      {showsMatch(call) && <Match match={call.match} withheld={call.number === ''} began={call.began} host={host} />}
       {call.trouble && <Notice trouble={call.trouble} />}
       {call.soundLost && (
         <p className="cb-strip" role="status">
@@ -64,6 +64,11 @@ export function CallCard({ call, phone, host, online, onRedial }: Props) {
       <Actions call={call} phone={phone} online={online} onRedial={onRedial} />
     </section>
   );
+}
+
+/** A call that came in asks who it is; one that was placed only tells what is known. */
+function showsMatch({ internal, direction, match }: Call): boolean {
+  return !internal && (direction === 'in' || (match?.people?.length ?? 0) > 0);
 }
 
 /** Where the call came from, for a greeting by the right name. */
