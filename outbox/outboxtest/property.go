@@ -115,29 +115,27 @@ func (m *model) lease(t *rapid.T) {
 
 // settle delivers one row that is under way, or fails to, and says so, or does not.
 func (m *model) settle(t *rapid.T) {
-	for _, key := range slices.Sorted(maps.Keys(m.live)) { // in order: rapid repeats what it has seen
-		f := m.live[key]
-		what := rapid.SampledFrom([]string{"delivered", "answer lost", "refused", "parked"}).Draw(t, key)
-		if what == "delivered" || what == "answer lost" {
-			if f.until.After(m.now) { // a lease that ran out delivers nothing any more
-				m.remote[key] = lay(m.remote[key], f.row.Body)
-			}
-		}
-		s := outbox.Settled{Row: f.row, Due: m.now.Add(time.Second), Counted: true, Reason: what}
-		switch what {
-		case "delivered":
-			if !f.until.After(m.now) {
-				s.Outcome = outbox.Retry
-			}
-		case "answer lost", "refused":
-			s.Outcome = outbox.Retry
-		case "parked":
-			s.Outcome = outbox.Park
-		}
-		must(t, m.house.Settle(m.ctx, []outbox.Settled{s}))
-		delete(m.live, key)
+	if len(m.live) == 0 {
 		return
 	}
+	key := rapid.SampledFrom(slices.Sorted(maps.Keys(m.live))).Draw(t, "key") // sorted: rapid repeats what it has seen
+	f := m.live[key]
+	holds := f.until.After(m.now) // a lease that ran out delivers nothing any more
+	what := rapid.SampledFrom([]string{"delivered", "answer lost", "refused", "parked"}).Draw(t, "what")
+	s := outbox.Settled{Row: f.row, Outcome: outbox.Retry, Due: m.now.Add(time.Second), Counted: true, Reason: what}
+	switch what {
+	case "delivered":
+		if holds {
+			s.Outcome = outbox.Delivered
+		}
+	case "parked":
+		s.Outcome = outbox.Park
+	}
+	if holds && (what == "delivered" || what == "answer lost") {
+		m.remote[key] = lay(m.remote[key], f.row.Body)
+	}
+	must(t, m.house.Settle(m.ctx, []outbox.Settled{s}))
+	delete(m.live, key)
 }
 
 // stale settles a lease that was lost long ago: nothing may come of it.
