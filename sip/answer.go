@@ -53,11 +53,9 @@ func (d *Dialog) accept(sdp []byte) error {
 	d.mu.Lock()
 	d.answer = res
 	d.mu.Unlock()
-	err := d.tx.Respond(res)
+	err := d.e.respondUnlessCancelled(d.invite, d.tx, res)
 	if errors.Is(err, sip.ErrTransactionCanceled) {
-		// The CANCEL was first and 487 is out; but the transaction now holds our 200 and would repeat it in its place.
 		d.setPhase(answered, refused)
-		d.e.respond(d.tx, d.e.response(d.invite, 487, ""))
 		d.left(&Ended{Remote: true, Why: Cancelled, Status: 487})
 		return d.how()
 	}
@@ -71,6 +69,16 @@ func (d *Dialog) accept(sdp []byte) error {
 		}
 	})
 	return nil
+}
+
+// respondUnlessCancelled sends a final response to an INVITE. When a CANCEL was first, 487 is out already; but the
+// transaction then holds our response, and would repeat it in the place of the 487. So it is given the 487 again.
+func (e *Endpoint) respondUnlessCancelled(req *sip.Request, tx *sip.ServerTx, res *sip.Response) error {
+	err := tx.Respond(res)
+	if errors.Is(err, sip.ErrTransactionCanceled) {
+		e.respond(tx, e.response(req, 487, ""))
+	}
+	return err
 }
 
 // insist repeats a 2xx until confirmed is closed: after T1, doubling up to T2 (RFC 3261 section 13.3.1.4; the library's

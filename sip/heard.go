@@ -182,6 +182,7 @@ func (d *Dialog) reinvited(req *sip.Request, tx *sip.ServerTx, release func()) {
 	if !d.negotiable(r) {
 		return
 	}
+	r.watchCancel()
 	d.e.respond(tx, d.e.response(req, 100, ""))
 	d.put(r, release)
 }
@@ -242,6 +243,7 @@ func (d *Dialog) put(r *Request, release func()) {
 	defer limit.Stop()
 	select {
 	case <-r.taken:
+	case <-r.withdrawn:
 	case <-d.ctx.Done():
 	case <-limit.C:
 		d.log.Warn("nobody answered a request of the far side", methodField(r.Method))

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,38 @@ func TestAReINVITEIsAnsweredByTheUserAndItsACKIsAwaited(t *testing.T) {
 	}
 	if _, ok := l.p.readWithin(300 * time.Millisecond); ok {
 		t.Error("the 200 was repeated after its ACK")
+	}
+}
+
+func TestACancelledReINVITELeavesTheCallAsItWas(t *testing.T) {
+	dialogs := make(chan *Dialog, 1)
+	e := open(t, answering(dialogs))
+	l, d := called(t, e, dialogs)
+	l.cseq++
+	l.branch = newBranch()
+	l.p.send(l.text("INVITE", l.branch, l.cseq, someSDP))
+	r := wait(t, d.Requests(), "the re-INVITE")
+	l.p.send(l.text("CANCEL", l.branch, l.cseq, ""))
+	if m := l.p.final("INVITE"); m.status() != 487 {
+		t.Errorf("%s", m.start)
+	}
+	l.ack(487, "")
+	wait(t, r.Withdrawn(), "the withdrawal")
+	if _, err := r.Respond(200, "", []byte(someSDP)); err != nil && !errors.Is(err, errWithdrawn) {
+		t.Error(err)
+	}
+	// The next one is served, and nothing waits for an ACK that never comes.
+	go func() {
+		r := <-d.Requests()
+		_, _ = r.Respond(200, "", []byte(someSDP))
+	}()
+	if m := l.do("INVITE", someSDP); m.status() != 200 {
+		t.Errorf("next re-INVITE: %s", m.start)
+	}
+	l.ack(200, "")
+	time.Sleep(1200 * time.Millisecond) // longer than NoACK
+	if d.Context().Err() != nil {
+		t.Errorf("the call ended: %v", context.Cause(d.Context()))
 	}
 }
 

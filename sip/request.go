@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"errors"
 	"slices"
 	"sync"
 
@@ -20,13 +21,15 @@ type Request struct {
 	dealt     func()        // gives back the right to change the session, once; nil when none is held
 	once      sync.Once     // the first response counts
 	taken     chan struct{} // closed when a response was chosen
+	cancelled sync.Once
+	withdrawn chan struct{} // closed by a CANCEL
 	settled   chan struct{} // closed when it was sent and, for a 2xx to INVITE, confirmed or given up
 }
 
 func (d *Dialog) newRequest(req *sip.Request, tx *sip.ServerTx) *Request {
 	r := &Request{
 		Method: string(req.Method), ContentType: contentType(header(req, "Content-Type")),
-		d: d, req: req, tx: tx, taken: make(chan struct{}), settled: make(chan struct{}),
+		d: d, req: req, tx: tx, taken: make(chan struct{}), settled: make(chan struct{}), withdrawn: make(chan struct{}),
 	}
 	switch req.Method {
 	case sip.INVITE, sip.UPDATE:
@@ -37,6 +40,20 @@ func (d *Dialog) newRequest(req *sip.Request, tx *sip.ServerTx) *Request {
 		}
 	}
 	return r
+}
+
+// errWithdrawn is what Respond returns when the far side has cancelled the request meanwhile: the session is as it was.
+var errWithdrawn = errors.New("sip: the request was cancelled by its sender")
+
+// Withdrawn is closed when the far side has cancelled the request (a re-INVITE) before it was answered.
+func (r *Request) Withdrawn() <-chan struct{} { return r.withdrawn }
+
+// watchCancel has a re-INVITE settled at once when its sender cancels it; the transaction answers 487 by itself.
+func (r *Request) watchCancel() {
+	gone := func(*sip.Request) { r.cancelled.Do(func() { close(r.withdrawn) }) }
+	if !r.tx.OnCancel(gone) {
+		gone(nil)
+	}
 }
 
 // Header is the first value of a header field, "" when there is none.
@@ -58,13 +75,14 @@ func (r *Request) respond(status int, phrase string, body []byte, headers ...Hea
 	r.once.Do(func() {
 		close(r.taken)
 		defer close(r.settled)
+		defer r.giveBack()
 		res := r.d.answerTo(r.req, status, phrase, body, headers)
 		if status >= 300 || r.Method != "INVITE" {
 			if status < 300 && r.Method == "UPDATE" {
 				r.d.refreshTarget(r.req)
 			}
 			r.giveBack() // before they read the answer: their next offer may follow at once
-			r.d.e.respond(r.tx, res)
+			_ = r.d.e.respondUnlessCancelled(r.req, r.tx, res)
 			return
 		}
 		r.d.refreshTarget(r.req)
@@ -77,11 +95,15 @@ func (r *Request) respond(status int, phrase string, body []byte, headers ...Hea
 func (r *Request) untilACK(res *sip.Response) ([]byte, error) {
 	d, n := r.d, r.req.CSeq().SeqNo
 	w := &awaitedACK{heard: make(chan struct{}), then: r.giveBack}
-	defer r.giveBack()
 	d.mu.Lock()
 	d.acks[n] = w
 	d.mu.Unlock()
-	d.e.respond(r.tx, res)
+	if err := d.e.respondUnlessCancelled(r.req, r.tx, res); errors.Is(err, sip.ErrTransactionCanceled) {
+		d.mu.Lock()
+		delete(d.acks, n)
+		d.mu.Unlock()
+		return nil, errWithdrawn
+	}
 	if !d.insist(func() { d.e.respond(r.tx, res) }, w.heard, d.ctx.Done()) {
 		d.leave(&Ended{Why: NoACK}, 0, "")
 	}
