@@ -27,16 +27,13 @@ const (
 	maxMismatch = time.Second // between a source's timestamps and the wall clock
 )
 
-// Packet takes one packet of the source. A recorded sound may leave the time of arrival out.
+// Packet takes one packet of the source.
 func (in *input) Packet(p *Packet) {
 	s := in.stream
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.input != in || !s.speaks() {
 		return
-	}
-	if p.Arrived.IsZero() {
-		p.Arrived = time.Now()
 	}
 	switch same := p.Format.Codec == s.format.Codec; {
 	case p.Event:

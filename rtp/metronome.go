@@ -84,11 +84,12 @@ func (m *Metronome) ReportPanics(to func(panicked any, stack []byte)) { m.report
 // Panics is how many beats have panicked.
 func (m *Metronome) Panics() uint64 { return m.panics.Load() }
 
-func (m *Metronome) contain() {
+func (m *Metronome) contain(next *int) {
 	r := recover()
 	if r == nil {
 		return
 	}
+	*next = 1
 	m.panics.Add(1)
 	if report := m.report.Load(); report != nil {
 		(*report)(r, debug.Stack())
@@ -241,7 +242,6 @@ func (s *Seat) strike(at time.Time) bool {
 
 // call contains a panic of the beat, which is then called again on the next tick.
 func (s *Seat) call(at time.Time) (next int) {
-	next = 1
-	defer s.hand.metronome.contain()
+	defer s.hand.metronome.contain(&next)
 	return s.beat(at)
 }

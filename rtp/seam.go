@@ -47,7 +47,7 @@ type Packet struct {
 	Event     bool // the payload is a telephone-event (RFC 4733), not audio
 	Payload   []byte
 	Format    *Format   // of the sender; never changes while lent, may differ from packet to packet
-	Arrived   time.Time // at the socket
+	Arrived   time.Time // at the socket; of a recorded sound: when it was due. Never zero
 
 	late *atomic.Uint64 // the sender's count of packets too late for a jitter buffer; nil for recorded sounds
 }
