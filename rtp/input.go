@@ -11,6 +11,7 @@ type input struct {
 	ssrc     uint32
 	codec    Codec  // that the timestamps are counted in
 	sends    uint64 // of the stream after our last packet
+	aside    bool   // packets since then were not sent on, for reasons of our own: that must not look like loss
 	first    uint16 // their first number that has a place in our sequence
 	top      uint16 // their highest number so far
 	topTime  uint32 // and its timestamp
@@ -32,19 +33,26 @@ func (in *input) Packet(p *Packet) {
 	s := in.stream
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.input != in || !s.speaks() {
+	if s.input != in {
+		return
+	}
+	if !s.speaks() {
+		in.aside = true
 		return
 	}
 	switch same := p.Format.Codec == s.format.Codec; {
 	case p.Event:
+		in.aside = true
 		in.press(p)
 	case same && s.keys.sounding:
+		in.aside = true
 		s.clock.heard = p.Arrived // no sound while a digit is sent; the timestamps go on
 	case same:
 		s.clock.heard = p.Arrived
 		in.coder = nil
 		in.forward(p)
 	default:
+		in.aside = true
 		in.decode(p)
 	}
 }
@@ -98,7 +106,7 @@ func (in *input) place(p *Packet) place {
 	}
 	step := int(int16(p.Sequence - in.top))
 	tolerance := int64(maxMismatch) * int64(s.clock.rate) / int64(time.Second)
-	if in.sends != s.sends {
+	if in.aside || in.sends != s.sends {
 		ts := p.Timestamp + in.shift
 		off := int64(int32(ts - s.clock.now(p.Arrived)))
 		switch {
@@ -127,7 +135,7 @@ func (in *input) place(p *Packet) place {
 
 // begin maps the packet to our next sequence number, and its timestamp by shift.
 func (in *input) begin(p *Packet, shift uint32) {
-	in.mapped, in.ssrc, in.codec = true, p.SSRC, p.Format.Codec
+	in.mapped, in.aside, in.ssrc, in.codec = true, false, p.SSRC, p.Format.Codec
 	in.first, in.top, in.topTime, in.topAt = p.Sequence, p.Sequence, p.Timestamp, p.Arrived
 	in.sequence = in.stream.next - p.Sequence
 	in.shift = shift

@@ -212,6 +212,24 @@ func TestB17TheClockRunsOnWhileWeMayNotSend(t *testing.T) {
 	})
 }
 
+func TestAShortHoldDoesNotLookLikeLoss(t *testing.T) {
+	inStream(t, StreamConfig{}, func(t *testing.T, s *Stream, w *wire) {
+		s.SetFormat(testPCMA, SendRecv)
+		v := newVoice("voice", testPCMA, 1, 1, 1)
+		s.Hear(v)
+		v.speak(10)
+		s.SetFormat(testPCMA, Inactive)
+		v.speak(30)
+		s.SetFormat(testPCMA, SendRecv)
+		v.speak(10)
+		sent := w.take()
+		continuous(t, sent, 8000, 20*time.Millisecond)
+		if len(sent) < 20 {
+			t.Errorf("%d packets", len(sent))
+		}
+	})
+}
+
 func TestACodecOfAnotherClockGoesOnFromTheSameNumbers(t *testing.T) {
 	inStream(t, StreamConfig{}, func(t *testing.T, s *Stream, w *wire) {
 		s.SetFormat(testPCMA, SendRecv)
