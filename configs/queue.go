@@ -12,7 +12,7 @@ type Queue struct {
 	RingTimeout  time.Duration `yaml:"ring_timeout"` // how long one agent is rung before the next
 	MaxWait      time.Duration `yaml:"max_wait"`     // then the caller is told goodbye; 0: waits as long as it takes
 	Priority     int           `yaml:"priority"`     // higher is served first, among callers of all queues
-	Music        string        `yaml:"music"`        // WAV file; empty: sounds.music
+	Music        string        `yaml:"music"`        // WAV file, or "ringback"; empty: sounds.music
 	Welcome      string        `yaml:"welcome"`      // WAV file played before the music; "default": the built-in one; empty: none
 	SmartRouting SmartRouting  `yaml:"smart_routing"`
 }

@@ -19,12 +19,11 @@ type Outbox struct {
 	Interval   time.Duration `yaml:"interval"`    // between two looks at what is due
 	RetryFirst time.Duration `yaml:"retry_first"` // after the first fault; doubles from there …
 	RetryMax   time.Duration `yaml:"retry_max"`   // … up to this
-	Lease      time.Duration `yaml:"lease"`       // how long a worker may hold a row before another takes it
 }
 
 func defaultOutbox() Outbox {
 	return Outbox{
-		Batch: 200, Interval: time.Second, RetryFirst: 2 * time.Second, RetryMax: 5 * time.Minute, Lease: 2 * time.Minute,
+		Batch: 200, Interval: time.Second, RetryFirst: 2 * time.Second, RetryMax: 5 * time.Minute,
 	}
 }
 
@@ -48,5 +47,4 @@ func (c *checker) checkOutbox() {
 	c.between("outbox.retry_first", o.RetryFirst, 100*time.Millisecond, time.Hour)
 	c.between("outbox.retry_max", o.RetryMax, max(o.RetryFirst, time.Second), 24*time.Hour)
 	// A row that is being sent must not be taken by another worker.
-	c.between("outbox.lease", o.Lease, c.cfg.Salesforce.Timeouts.Request+time.Second, time.Hour)
 }

@@ -16,8 +16,6 @@ type RTP struct {
 	Rest time.Duration `yaml:"rest"`
 	// MediaTimeout ends a call on whose trunk nothing has been heard for so long. It is off during hold. 0: never.
 	MediaTimeout time.Duration `yaml:"media_timeout"`
-	// Symmetric sends to where the far side really sends from (RFC 4961), latched once.
-	Symmetric bool `yaml:"symmetric"`
 }
 
 // Ports is a range of UDP ports, both ends included. The even ones carry RTP, the odd ones above them RTCP.
@@ -32,7 +30,6 @@ func defaultRTP() RTP {
 		Ports:        Ports{From: 16384, To: 32767},
 		Rest:         30 * time.Second,
 		MediaTimeout: 30 * time.Second,
-		Symmetric:    true,
 	}
 }
 

@@ -22,13 +22,9 @@ type SIP struct {
 
 // SIPTimeouts are the waits of signalling that an operator may want to change.
 type SIPTimeouts struct {
-	Ring        time.Duration `yaml:"ring"`         // how long an outbound call may ring before we cancel it
-	Setup       time.Duration `yaml:"setup"`        // how long a trunk may take to say anything but 100 before the next way is tried
-	Session     time.Duration `yaml:"session"`      // Session-Expires that we ask of a trunk (RFC 4028)
-	RegisterMin time.Duration `yaml:"register_min"` // shortest registration; a shorter wish is refused with 423
-	RegisterMax time.Duration `yaml:"register_max"` // longest registration; a longer wish is shortened
-	KeepAlive   time.Duration `yaml:"keep_alive"`   // between our signs of life to browsers and phones behind NAT
-	FlowGrace   time.Duration `yaml:"flow_grace"`   // how long a call outlives its browser's socket
+	Ring      time.Duration `yaml:"ring"`       // how long an outbound call may ring before we cancel it
+	KeepAlive time.Duration `yaml:"keep_alive"` // between our signs of life to browsers and phones behind NAT
+	FlowGrace time.Duration `yaml:"flow_grace"` // how long a call outlives its browser's socket
 }
 
 func defaultSIP() SIP {
@@ -39,13 +35,9 @@ func defaultSIP() SIP {
 		UserAgent:     "Cordboard",
 		PhoneNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		Timeouts: SIPTimeouts{
-			Ring:        60 * time.Second,
-			Setup:       8 * time.Second,
-			Session:     30 * time.Minute,
-			RegisterMin: 60 * time.Second,
-			RegisterMax: time.Hour,
-			KeepAlive:   25 * time.Second,
-			FlowGrace:   30 * time.Second,
+			Ring:      60 * time.Second,
+			KeepAlive: 25 * time.Second,
+			FlowGrace: 30 * time.Second,
 		},
 	}
 }
@@ -83,10 +75,6 @@ func (c *checker) checkSIP() {
 func (c *checker) checkSIPTimeouts() {
 	t := c.cfg.SIP.Timeouts
 	c.between("sip.timeouts.ring", t.Ring, 5*time.Second, 10*time.Minute)
-	c.between("sip.timeouts.setup", t.Setup, time.Second, 32*time.Second)      // a transaction is over after 64·T1 (RFC 3261 section 17.1.1)
-	c.between("sip.timeouts.session", t.Session, 90*time.Second, 24*time.Hour) // RFC 4028 section 4: at least 90 s
-	c.between("sip.timeouts.register_min", t.RegisterMin, 10*time.Second, time.Hour)
-	c.between("sip.timeouts.register_max", t.RegisterMax, t.RegisterMin, 24*time.Hour)
 	c.between("sip.timeouts.keep_alive", t.KeepAlive, 5*time.Second, 5*time.Minute)
 	c.between("sip.timeouts.flow_grace", t.FlowGrace, 0, 10*time.Minute)
 }

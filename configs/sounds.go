@@ -2,12 +2,13 @@ package configs
 
 import (
 	"path/filepath"
+	"strings"
 )
 
 // Sounds is what callers hear while they wait.
 type Sounds struct {
 	Dir   string `yaml:"dir"`   // folder of the WAV files that queues name; empty: the folder of this file
-	Music string `yaml:"music"` // WAV file; empty: the built-in music
+	Music string `yaml:"music"` // WAV file, or "ringback"; empty: the built-in music
 	// Ringback is the country whose ringing and busy tones are played: "FI" (ETSI, 425 Hz) or "US" (440 + 480 Hz).
 	Ringback string `yaml:"ringback"`
 }
@@ -19,8 +20,11 @@ type Recording struct {
 	Enabled bool `yaml:"enabled"`
 }
 
-// BuiltinSound names the sound that comes with the program, where a file could be named.
-const BuiltinSound = "default"
+// What can be named where a file could be.
+const (
+	BuiltinSound = "default"  // the sound that comes with the program
+	RingingSound = "ringback" // for music: the ringing of the country of sounds.ringback
+)
 
 func (c *checker) checkSounds() {
 	s := &c.cfg.Sounds
@@ -37,7 +41,7 @@ func (c *checker) checkSounds() {
 
 // sound checks that a WAV file is there; what is in it is checked when it is read.
 func (c *checker) sound(path, file string) {
-	if file == "" || file == BuiltinSound {
+	if file == "" || file == BuiltinSound || file == RingingSound && strings.HasSuffix(path, ".music") {
 		return
 	}
 	if !filepath.IsAbs(file) {

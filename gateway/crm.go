@@ -65,6 +65,9 @@ func (g *Gateway) openOutbox() {
 	})
 }
 
+// simulatorKeeps bounds the simulated org: a load test must measure the gateway, not the Tasks of an hour ago.
+const simulatorKeeps = 20_000
+
 const lastDelivery = 3 * time.Second
 
 // openSimulator starts a Salesforce org in memory and makes an app in it for us.
@@ -77,10 +80,10 @@ func (g *Gateway) openSimulator(s *salesforce.Settings) error {
 	if s.Key, err = rsa.GenerateKey(rand.Reader, bits); err != nil {
 		return errors.Join(err, l.Close())
 	}
-	org := sfsim.New(sfsim.Options{Log: g.log})
+	org := sfsim.New(sfsim.Options{Log: g.log, Keep: simulatorKeeps})
 	org.Trust(sfsim.DemoClientID, sfsim.DemoUsername, &s.Key.PublicKey)
 	s.LoginURL, s.ClientID, s.Username, s.Audience = "http://"+l.Addr().String(), sfsim.DemoClientID, sfsim.DemoUsername, ""
-	server := &http.Server{Handler: org.Handler(), ReadHeaderTimeout: headerTimeout}
+	server := &http.Server{Handler: org.Handler(), ReadHeaderTimeout: 10 * time.Second}
 	g.simulator = l.Addr().String()
 	g.work.Go(func() {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {

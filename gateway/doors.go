@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -18,12 +17,6 @@ import (
 	"github.com/cordboard/cordboard/web"
 )
 
-const (
-	headerTimeout = 10 * time.Second // a client that needs longer for its headers is none of ours
-	idleTimeout   = 2 * time.Minute
-	mostHeaders   = 32 << 10
-)
-
 // openHTTP takes the address first of all, so that a second gateway on this machine is refused before it touches calls;
 // nothing is answered before openDoors.
 func (g *Gateway) openHTTP(context.Context) error {
@@ -32,8 +25,8 @@ func (g *Gateway) openHTTP(context.Context) error {
 		return fmt.Errorf("http.listen: %w", err)
 	}
 	g.web = l
-	g.server = &http.Server{ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: mostHeaders,
-		ErrorLog: zap.NewStdLog(g.log.WithOptions(zap.IncreaseLevel(zap.ErrorLevel)))}
+	mux := http.NewServeMux()
+	g.mux, g.server = mux, api.NewServer(mux, g.log)
 	g.opened("HTTP", func(ctx context.Context) error {
 		if g.api == nil {
 			return l.Close()
@@ -48,15 +41,14 @@ func (g *Gateway) openHTTP(context.Context) error {
 
 // openDoors serves the web phone, the API and the browsers' SIP sockets.
 func (g *Gateway) openDoors(context.Context) error {
-	mux := http.NewServeMux()
+	mux := g.mux
 	mux.Handle("/api/v1/", g.api)
-	mux.Handle("/phone/", web.Phone())
+	mux.Handle("/phone/", g.api.Pages(web.Phone()))
 	mux.Handle("/sip", g.endpoint.Door())
 	mux.Handle("GET /healthz", api.Health())
 	mux.Handle("GET /readyz", api.Ready(g.ready))
 	mux.Handle("GET /metrics", api.Metrics(g.metrics))
 	mux.Handle("GET /{$}", http.RedirectHandler("/phone/", http.StatusFound))
-	g.server.Handler = mux
 	g.background(g.api.Run)
 	g.work.Go(func() {
 		if err := g.server.Serve(g.web); !errors.Is(err, http.ErrServerClosed) {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"github.com/cordboard/cordboard/call"
+	"github.com/cordboard/cordboard/configs"
 	"github.com/cordboard/cordboard/rtp"
 	"github.com/cordboard/cordboard/rtp/sound"
 )
@@ -19,18 +20,18 @@ type music struct {
 // openMusic reads every sound the configuration names, so that a missing file is found at the start and not by a caller.
 func (g *Gateway) openMusic(m *rtp.Metronome, coders sound.Coders) (*music, error) {
 	all := &music{player: sound.NewPlayer(coders, m, g.log), playing: make(map[string]rtp.Source), welcome: make(map[string]*sound.Sound)}
-	own, err := g.loadSound(all.player, "sounds.music", g.cfg.Sounds.Music, sound.Music)
+	own, err := g.playing(all.player, "sounds.music", g.cfg.Sounds.Music)
 	if err != nil {
 		return nil, err
 	}
-	all.playing[""] = own.Shared()
+	all.playing[""] = own
 	for i, q := range g.cfg.Queues {
 		if q.Music != "" {
-			s, err := g.loadSound(all.player, fmt.Sprintf("queues[%d].music", i), q.Music, sound.Music)
+			s, err := g.playing(all.player, fmt.Sprintf("queues[%d].music", i), q.Music)
 			if err != nil {
 				return nil, err
 			}
-			all.playing[q.Name] = s.Shared()
+			all.playing[q.Name] = s
 		}
 		if q.Welcome != "" {
 			s, err := g.loadSound(all.player, fmt.Sprintf("queues[%d].welcome", i), q.Welcome, sound.Welcome)
@@ -43,11 +44,27 @@ func (g *Gateway) openMusic(m *rtp.Metronome, coders sound.Coders) (*music, erro
 	return all, nil
 }
 
+// playing is what is heard for as long as it takes: the ringing of the country for "ringback", else music.
+func (g *Gateway) playing(p *sound.Player, key, file string) (rtp.Source, error) {
+	if file == configs.RingingSound {
+		region := sound.Finland
+		if g.cfg.Sounds.Ringback == "US" {
+			region = sound.US
+		}
+		return p.Tone("ringback", region.Ringback()).Loop(), nil
+	}
+	s, err := g.loadSound(p, key, file, sound.Music)
+	if err != nil {
+		return nil, err
+	}
+	return s.Shared(), nil
+}
+
 // loadSound reads one file, or gives the built-in sound where none or "default" is named.
 func (g *Gateway) loadSound(p *sound.Player, key, file string, builtin sound.Builtin) (*sound.Sound, error) {
 	var s *sound.Sound
 	var err error
-	if file == "" || file == "default" {
+	if file == "" || file == configs.BuiltinSound {
 		s, err = p.Builtin(builtin)
 	} else {
 		if !filepath.IsAbs(file) {

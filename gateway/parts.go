@@ -34,6 +34,7 @@ type parts struct {
 	board     *switchboard.Switchboard
 	endpoint  *sip.Endpoint
 	web       net.Listener
+	mux       *http.ServeMux
 	server    *http.Server
 	draining  atomic.Bool
 }

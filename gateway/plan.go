@@ -35,10 +35,23 @@ func planOf(c *configs.Config, region string) routing.Plan {
 	for n, d := range c.Plan.Numbers {
 		p.Numbers[n] = entryOf(c, d, n, flows)
 	}
-	for _, o := range c.Plan.Outbound {
-		p.Exits = append(p.Exits, routing.Exit{Prefix: o.Prefix, Trunk: o.Trunk})
-	}
+	p.Exits = exitsOf(c)
 	return p
+}
+
+// exitsOf are the ways out, each with the number it shows for who has none of her own.
+func exitsOf(c *configs.Config) []routing.Exit {
+	var all []routing.Exit
+	for _, o := range c.Plan.Outbound {
+		exit := routing.Exit{Prefix: o.Prefix, Trunk: o.Trunk, Shown: o.DisplayNumber}
+		for _, t := range c.Trunks {
+			if t.Name == o.Trunk {
+				exit.Shown = cmp.Or(exit.Shown, t.DefaultNumber)
+			}
+		}
+		all = append(all, exit)
+	}
+	return all
 }
 
 // entryOf is where one number leads; the number itself is shown to those it is forwarded to.
@@ -50,12 +63,8 @@ func entryOf(c *configs.Config, d configs.Destination, n call.Number, flows map[
 	case d.Agent != "":
 		return routing.Entry{To: routing.ToAgent{Agent: d.Agent}}
 	}
-	exits := routing.Plan{}
-	for _, o := range c.Plan.Outbound {
-		exits.Exits = append(exits.Exits, routing.Exit{Prefix: o.Prefix, Trunk: o.Trunk})
-	}
-	trunk, _ := exits.Exit(d.Number)
-	return routing.Entry{To: routing.ToNumber{Trunk: trunk, Number: d.Number, Shown: n}}
+	exit, _ := routing.Plan{Exits: exitsOf(c)}.Exit(d.Number)
+	return routing.Entry{To: routing.ToNumber{Trunk: exit.Trunk, Number: d.Number, Shown: n}}
 }
 
 // plans are the dial plan as each trunk writes its numbers; "" is how the agents do.
@@ -81,29 +90,9 @@ func profilesOf(c *configs.Config) []agent.Profile {
 		for _, n := range a.DisplayNumbers {
 			p.Display = append(p.Display, agent.DisplayNumber{Number: n.Number, Label: n.Label})
 		}
-		if len(p.Display) == 0 {
-			if n := defaultNumber(c); n != "" {
-				p.Display = []agent.DisplayNumber{{Number: n, Label: "Main number"}}
-			}
-		}
 		all = append(all, p)
 	}
 	return all
-}
-
-// defaultNumber is what is shown to those we call when an agent has no number of her own.
-func defaultNumber(c *configs.Config) call.Number {
-	for _, o := range c.Plan.Outbound {
-		if o.DisplayNumber != "" {
-			return o.DisplayNumber
-		}
-	}
-	for _, t := range c.Trunks {
-		if t.DefaultNumber != "" {
-			return t.DefaultNumber
-		}
-	}
-	return ""
 }
 
 // queuesOf are the queues with their members.

@@ -24,13 +24,16 @@ func (g *Gateway) openStore(ctx context.Context) error {
 		return err
 	}
 	g.opened("store", func(context.Context) error { return g.store.Close() })
+	if err := g.store.Register(g.metrics); err != nil {
+		return err
+	}
 	left, err := g.store.Unfinished(ctx)
 	if err != nil {
 		return fmt.Errorf("calls left open: %w", err)
 	}
 	l := g.ledger()
 	for _, r := range left {
-		l.Close(abandoned(r, time.Now()))
+		l.Close(abandoned(r, g.store.LastAlive()))
 	}
 	if len(left) > 0 {
 		g.log.Warn("closed the calls that the last process left open", zap.Int("calls", len(left)))
@@ -38,12 +41,18 @@ func (g *Gateway) openStore(ctx context.Context) error {
 	return nil
 }
 
-// abandoned is how a call ended whose gateway died: nobody knows exactly when, so no later than now.
-func abandoned(r call.Record, now time.Time) call.Record {
+// abandoned is how a call ended whose gateway died: when that was last seen alive, or as late as we know the call to
+// have gone on.
+func abandoned(r call.Record, alive time.Time) call.Record {
 	r.Ending = call.Ending{By: call.ByUs, Reason: call.Stopped}
-	r.Over = now
+	r.Over = alive
+	for _, t := range []time.Time{r.Started, r.Queued, r.Presented, r.Answered} {
+		if t.After(r.Over) {
+			r.Over = t
+		}
+	}
 	if n := len(r.Segments); n > 0 && r.Segments[n-1].To.IsZero() {
-		r.Segments[n-1].To = now
+		r.Segments[n-1].To = r.Over
 	}
 	return r
 }

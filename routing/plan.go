@@ -73,6 +73,7 @@ type Entry struct {
 type Exit struct {
 	Prefix string // of the E.164 number: "+358", "+"; the longest that fits is taken
 	Trunk  string
+	Shown  call.Number // the display number of who has none of her own
 }
 
 // Plan is the dial plan.
@@ -120,12 +121,12 @@ func (p Plan) Look(called call.Number) (Entry, bool) {
 	return e, ok
 }
 
-// Exit finds the trunk for a number outside.
-func (p Plan) Exit(n call.Number) (trunk string, ok bool) {
+// Exit finds the way out for a number outside.
+func (p Plan) Exit(n call.Number) (Exit, bool) {
 	fits := slices.DeleteFunc(slices.Clone(p.Exits), func(e Exit) bool { return !strings.HasPrefix(string(n), e.Prefix) })
 	if len(fits) == 0 {
-		return "", false
+		return Exit{}, false
 	}
 	longest := slices.MaxFunc(fits, func(a, b Exit) int { return cmp.Compare(len(a.Prefix), len(b.Prefix)) })
-	return longest.Trunk, true
+	return longest, true
 }

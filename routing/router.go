@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -193,11 +194,11 @@ func (r *Router) follow(plan Decision, a Advice) (d Decision, words, outcome str
 		return ToAgent{Agent: id}, "agent " + id, "followed"
 	case External:
 		n := r.plan.Normal(string(a.Number))
-		trunk, ok := r.plan.Exit(n)
+		exit, ok := r.plan.Exit(n)
 		if !ok {
 			return plan, fmt.Sprintf("number %q, to which no trunk leads", call.Number(clip(string(a.Number)))), "unusable"
 		}
-		return ToNumber{Trunk: trunk, Number: n}, "number " + n.String(), "followed"
+		return ToNumber{Trunk: exit.Trunk, Number: n, Shown: exit.Shown}, "number " + n.String(), "followed"
 	case Continue, "":
 	default:
 		return plan, fmt.Sprintf("action %q, which is none of continue, queue, agent, external", clip(string(a.Action))), "unusable"
@@ -220,7 +221,7 @@ func clip(s string) string {
 }
 
 // Dial says where a number goes that an agent dialled: a colleague, one of our own numbers, or out by a trunk showing
-// shown (empty: withheld).
+// shown (empty: the number of that way out).
 func (r *Router) Dial(dialled string, shown call.Number) (Decision, call.Trace) {
 	n := r.plan.Normal(dialled)
 	d := r.dial(n, shown)
@@ -231,8 +232,8 @@ func (r *Router) dial(n, shown call.Number) Decision {
 	if e, ok := r.plan.Numbers[n]; ok {
 		return e.To
 	}
-	if trunk, ok := r.plan.Exit(n); ok {
-		return ToNumber{Trunk: trunk, Number: n, Shown: shown}
+	if exit, ok := r.plan.Exit(n); ok {
+		return ToNumber{Trunk: exit.Trunk, Number: n, Shown: cmp.Or(shown, exit.Shown)}
 	}
 	return Refuse{Ending: call.Ending{By: call.ByUs, Reason: call.NotFound}, Why: fmt.Sprintf("no colleague, queue or trunk for %s", n)}
 }

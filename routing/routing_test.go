@@ -28,7 +28,7 @@ func (house) HasQueue(name string) bool              { return name == "Sales" ||
 func (house) AgentOfUser(user string) (string, bool) { return "anna", user == "005anna" }
 
 func plan() Plan {
-	return Plan{Region: "FI", Exits: []Exit{{"+", "carrier"}, {"+358", "home"}}, Numbers: map[call.Number]Entry{
+	return Plan{Region: "FI", Exits: []Exit{{Prefix: "+", Trunk: "carrier"}, {Prefix: "+358", Trunk: "home", Shown: "+358293000100"}}, Numbers: map[call.Number]Entry{
 		"+358293000100": {To: ToQueue{Queue: "Service"}, Flow: "Smart"},
 		"+358293001001": {To: ToAgent{Agent: "anna"}},
 		"1001":          {To: ToAgent{Agent: "anna"}},
@@ -52,7 +52,7 @@ func TestAdviceIsCheckedAgainstOurOwnHouse(t *testing.T) {
 		{"a queue nobody has", Advice{Action: Queue, Queue: "Gold"}, ToQueue{Queue: "Service"}, "does not exist"},
 		{"the case's owner", Advice{Action: Agent, UserID: "005anna"}, ToQueue{Queue: "Service", Preferred: "anna", HoldFor: 20 * time.Second}, "agent anna"},
 		{"a stranger", Advice{Action: Agent, UserID: "005carl"}, ToQueue{Queue: "Service"}, "no agent here"},
-		{"a number", Advice{Action: External, Number: "040 1234567"}, ToNumber{Trunk: "home", Number: "+358401234567"}, "number"},
+		{"a number", Advice{Action: External, Number: "040 1234567"}, ToNumber{Trunk: "home", Number: "+358401234567", Shown: "+358293000100"}, "number"},
 		{"a number abroad", Advice{Action: External, Number: "+46701234567"}, ToNumber{Trunk: "carrier", Number: "+46701234567"}, "number"},
 		{"no number at all", Advice{Action: External, Number: "sip:evil@example.org"}, ToQueue{Queue: "Service"}, "no trunk leads"},
 		{"an action we do not know", Advice{Action: "explode"}, ToQueue{Queue: "Service"}, "none of continue"},
@@ -194,6 +194,9 @@ func TestWhatAnAgentDials(t *testing.T) {
 		if d, trace := r.Dial(dialled, "+358293001001"); d != want || trace.Done == "" {
 			t.Errorf("%s leads to %v, want %v", dialled, d, want)
 		}
+	}
+	if d, _ := r.Dial("0401234567", ""); d != (ToNumber{Trunk: "home", Number: "+358401234567", Shown: "+358293000100"}) {
+		t.Errorf("without a number of her own: %v", d)
 	}
 	if d, _ := r.Dial("7777", ""); func() bool { _, refused := d.(Refuse); return !refused }() {
 		t.Errorf("an unknown extension leads to %v", d)

@@ -57,10 +57,12 @@ func (s *Switchboard) place(p agent.Profile, o Order) (routing.Decision, call.Tr
 		d := routing.Refuse{Ending: call.Ending{By: call.ByUs, Reason: call.Forbidden}, Why: fmt.Sprintf("%s may not show %s", p.ID, o.Shown)}
 		return d, call.Trace{Plan: d.String(), Done: d.String()}
 	}
-	if o.Hide {
-		shown = ""
+	d, trace := s.Router.Dial(o.Dialled, shown)
+	if out, ok := d.(routing.ToNumber); ok && o.Hide {
+		out.Shown = ""
+		return out, trace
 	}
-	return s.Router.Dial(o.Dialled, shown)
+	return d, trace
 }
 
 // order is the record of a call that is being placed.

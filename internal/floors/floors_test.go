@@ -36,6 +36,7 @@ func floors() map[string][]string {
 		"api":            {"call", "access", "agent", "queue", "switchboard", "crm"},
 		"store":          {"call", "outbox", "store/"},
 		"store/":         {},
+		"outbox/":        {"call", "outbox"}, // what its tests share
 		"crm/salesforce": {"call", "crm", "outbox", "routing"},
 		"crm/sfsim":      {"crm/sfsim/"},
 		"crm/sfsim/":     {"crm/sfsim/"},
@@ -101,7 +102,7 @@ func TestLibrariesStayBehindTheirFences(t *testing.T) {
 
 // Only programs end the process.
 func TestOnlyCommandsExit(t *testing.T) {
-	out, err := exec.Command("git", "-C", "../..", "grep", "-lE", `\b(os\.Exit|log\.Fatal|zap\.L\(\)|\.Fatal\("[a-z])`, "--", "*.go", ":!cmd", ":!*_test.go", ":!internal/lab").Output()
+	out, err := exec.Command("git", "-C", "../..", "grep", "-lE", `\b(os\.Exit|log\.Fatal|zap\.L\(\)|\.Fatal\("[a-z])`, "--", "*.go", ":!cmd", ":!*/testdata/*", ":!*_test.go", ":!internal/lab").Output()
 	var none *exec.ExitError
 	if err != nil && !(errors.As(err, &none) && none.ExitCode() == 1) {
 		t.Fatal(err)
