@@ -182,6 +182,33 @@ func TestATonePassesBothWaysBetweenTwoLegs(t *testing.T) {
 	}
 }
 
+func TestAPacketGoesFromSocketToSocketWithoutAllocating(t *testing.T) {
+	b := newBench(t)
+	in, out := b.open(Config{Name: "in", Fill: -1}), b.open(Config{Name: "out", Fill: -1})
+	caller := newFar(t, in)
+	for _, s := range []*Session{in, out} {
+		if _, err := s.Answer(caller.offer(netip.AddrPort{})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out.Out().Hear(in)
+	raw := make([]byte, 172)
+	raw[0], raw[1], raw[11] = 0x80, 8, 1
+	at, from, sequence := time.Now(), caller.address(), uint16(0)
+	if n := testing.AllocsPerRun(500, func() {
+		sequence++
+		at = at.Add(rtp.Tick)
+		binary.BigEndian.PutUint16(raw[2:], sequence)
+		binary.BigEndian.PutUint32(raw[4:], 160*uint32(sequence))
+		in.take(raw, from, at)
+	}); n >= 1 { // other goroutines of the test may allocate now and then
+		t.Errorf("%v allocations a packet", n)
+	}
+	if q := out.Quality(); q.Sent < 500 {
+		t.Errorf("only %d packets were sent", q.Sent)
+	}
+}
+
 func BenchmarkForwardOverSockets(b *testing.B) {
 	ports, err := NewPorts(PortsConfig{Bind: loopback, Rest: time.Millisecond})
 	if err != nil {
