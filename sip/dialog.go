@@ -29,7 +29,8 @@ type Dialog struct {
 	gone   chan struct{} // closed when the last word was said
 	acked  chan struct{} // closed when our 2xx to their INVITE was confirmed
 
-	invite      *sip.Request       // theirs, fixed; or the last of ours, and then guarded by mu: a challenge makes us send another
+	invite      *sip.Request       // theirs; nil when we called
+	dialled     string             // whom we called
 	tx          *sip.ServerTx      // of their INVITE
 	offer       []byte             // SDP of their INVITE
 	first       *arrival           // of their INVITE
@@ -90,29 +91,36 @@ func (d *Dialog) Context() context.Context { return d.ctx }
 // Offer is the SDP of the INVITE that came in; nil when it had none, and we are to offer (RFC 3261 section 13.3.1).
 func (d *Dialog) Offer() []byte { return d.offer }
 
-// From is who called, as the far side's From says; for a call that we placed, ourselves.
+// From is who called, as the far side's From says; for a call that we placed, as we said.
 func (d *Dialog) From() Address {
-	if h := d.firstRequest().From(); h != nil {
-		return addressOf(h.DisplayName, &h.Address)
+	if d.caller {
+		return d.address(&d.local)
 	}
-	return Address{}
+	h := d.invite.From()
+	return addressOf(h.DisplayName, &h.Address)
 }
 
 // To is who was called, as To says; for whom a call is meant see Called.
 func (d *Dialog) To() Address {
-	if h := d.firstRequest().To(); h != nil {
-		return addressOf(h.DisplayName, &h.Address)
+	if d.caller {
+		return d.address(&d.remote)
 	}
-	return Address{}
+	h := d.invite.To()
+	return addressOf(h.DisplayName, &h.Address)
+}
+
+func (d *Dialog) address(p *party) Address {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return addressOf(p.display, &p.uri)
 }
 
 // Called is the user part of the request URI: the number or id that was dialled.
-func (d *Dialog) Called() string { return addressOf("", &d.firstRequest().Recipient).User }
-
-func (d *Dialog) firstRequest() *sip.Request {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.invite
+func (d *Dialog) Called() string {
+	if d.caller {
+		return d.dialled
+	}
+	return addressOf("", &d.invite.Recipient).User
 }
 
 // Header is the first value of a header field of the INVITE that came in, or of the far side's 2xx when we called; ""

@@ -110,6 +110,7 @@ func (e *Endpoint) caller(ctx context.Context, inv Invitation) (*Dialog, error) 
 		// RFC 3323 section 4.1.1.3.
 		d.local.display, d.local.uri = "Anonymous", sip.Uri{Scheme: "sip", User: "anonymous", Host: "anonymous.invalid"}
 	}
+	d.dialled = unescapeUser(d.target.User)
 	d.network, d.source = h.network, flow{Transport: h.network, Remote: h.remote}
 	return d, nil
 }
@@ -245,9 +246,6 @@ func (d *Dialog) inviteRequest(inv Invitation) (*sip.Request, hop, error) {
 		headers = append(headers[:len(headers):len(headers)], Header{"Privacy", "id"})
 	}
 	d.dress(req, h, inv.Offer, mimeSDP, headers)
-	d.mu.Lock()
-	d.invite = req
-	d.mu.Unlock()
 	return req, h, nil
 }
 

@@ -73,6 +73,11 @@ func TestACallGoesOutByATrunk(t *testing.T) {
 			To: ToTrunk{"out", "+358401111111"}, From: Address{Display: `Anna "A"`, User: "+358293000100"}, Offer: []byte(someSDP),
 			Headers:  []Header{{"X-Call", "a\r\nInjected: 1"}},
 			Progress: func(status int, _ []byte) { progress <- status },
+			Early: func(d *Dialog) {
+				if d.From().User != "+358293000100" || d.To().User != "+358401111111" || d.Called() != "+358401111111" || d.Origin() != nil || d.Header("X") != "" {
+					t.Errorf("from %+v to %+v called %q", d.From(), d.To(), d.Called())
+				}
+			},
 		})
 		done <- result{d, a, err}
 	}()
