@@ -136,6 +136,10 @@ function dev(what, data) {
     case 'refuse-registration':
       faults.registration = data.status ?? 0;
       return {};
+    case 'forget-sessions':
+      tokens.clear();
+      for (const a of Object.values(agents)) for (const stream of a.streams) stream.end();
+      return {};
     case 'history':
       agent.calls = data.calls;
       return {};

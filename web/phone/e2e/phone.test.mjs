@@ -305,6 +305,20 @@ test('every screen is accessible by the rules of axe', async (t) => {
   await check('over');
 });
 
+test('a session that is over does not end the call', async (t) => {
+  const anna = await agent(t, 'anna');
+  await gateway.dev('ring', { number: '+358400000001' });
+  await anna.rings();
+  await anna.answer();
+  await gateway.dev('forget-sessions');
+  await anna.at('trouble').waitFor();
+  const state = await anna.state();
+  assert.equal(state.phase, 'talking');
+  assert.equal(state.trouble, 'session-over');
+  await anna.at('end').click();
+  await anna.at('login-form').waitFor();
+});
+
 test('logging out ends the session in the tab', async (t) => {
   const anna = await agent(t, 'anna');
   await anna.at('devices-open').click();

@@ -5,7 +5,7 @@ import type { AgentEvent, Availability, AvailabilityType, CallEvent, CallRecord,
 import { busy } from '../phone/call';
 import { Phone } from '../phone/phone';
 import { Store } from '../phone/store';
-import { loginTrouble, requestFailed, sessionOver, type Trouble } from '../phone/trouble';
+import { loginTrouble, requestFailed, sessionOver, sessionOverSoon, type Trouble } from '../phone/trouble';
 import type { Preferences } from './preferences';
 import { type Tabs, takeTurns } from './tabs';
 
@@ -135,7 +135,7 @@ export class Session {
     void follow(this.api, this.following.signal, {
       event: (event) => this.heard(event),
       opened: () => void this.refresh(),
-      unauthorized: () => this.leave(sessionOver),
+      unauthorized: () => this.expire(),
     });
   }
 
@@ -214,9 +214,24 @@ export class Session {
 
   private unauthorized(error: unknown): boolean {
     if (!(error instanceof Refused && error.status === 401)) return false;
-    if (this.api.token !== '') this.leave(sessionOver);
-    this.api.token = '';
+    this.expire();
     return true;
+  }
+
+  /** The gateway does not know the session any more. A call is not ended by that: the login waits for its end. */
+  private expire(): void {
+    const phone = this.work()?.phone;
+    if (!phone || !busy(phone.state.get().call)) {
+      if (this.api.token !== '') this.leave(sessionOver);
+      this.api.token = '';
+      return;
+    }
+    this.change({ trouble: sessionOverSoon });
+    const unwatch = phone.state.watch(() => {
+      if (busy(phone.state.get().call)) return;
+      unwatch();
+      if (this.work()?.phone === phone) this.expire();
+    });
   }
 
   private leave(trouble: Trouble | undefined): void {

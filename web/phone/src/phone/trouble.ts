@@ -193,6 +193,12 @@ export const sessionOver: Trouble = {
   advice: 'Your session is over. Log in again to take calls.',
 };
 
+export const sessionOverSoon: Trouble = {
+  kind: 'session-over',
+  title: 'You will be logged out after this call',
+  advice: 'Your session is over, but the call goes on. Then log in again.',
+};
+
 export const soundBlocked: Trouble = {
   kind: 'sound-blocked',
   title: 'The browser keeps the sound off',

@@ -10,6 +10,11 @@ interface Props {
 
 /** Says why calls do not reach the agent now, and when that will be tried again. Nothing while all is well. */
 export function LineBanner({ line, returning, onTryNow }: Props) {
+  // Drawn anew with each state, so that a count-down begins with the time it is.
+  return <Banner key={line.name} line={line} returning={returning} onTryNow={onTryNow} />;
+}
+
+function Banner({ line, returning, onTryNow }: Props) {
   const now = useNow(250, line.name === 'down');
   const text = banner(line, now, returning);
   if (text === '') return null;
