@@ -35,6 +35,7 @@ type lean struct {
 	seen    []uint64
 	latency []float64 // milliseconds
 	jitter  float64   // seconds, RFC 3550 section 6.4.1
+	steady  float64   // its last value in the window
 	worst   float64
 	last    Heard
 	any     bool
@@ -86,7 +87,7 @@ func (l *lean) order(h Heard, f Format, inside bool) {
 	d := math.Abs(h.At.Sub(before.At).Seconds() - moved)
 	l.jitter += (d - l.jitter) / 16
 	if inside {
-		l.worst = max(l.worst, l.jitter)
+		l.steady, l.worst = l.jitter, max(l.worst, l.jitter)
 	}
 	l.last = h
 }

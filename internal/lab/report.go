@@ -141,8 +141,8 @@ func (r *LoadReport) collect(l *load, cpu, took time.Duration, late []time.Durat
 		}
 	}
 	r.Setup, r.Answer, r.TwoWay = spread(setup), spread(answer), spread(twoWay)
-	r.ToAgent.finish()
-	r.ToTrunk.finish()
+	r.ToAgent.finish(r.measured)
+	r.ToTrunk.finish(r.measured)
 	var lateness []float64
 	for _, d := range late {
 		lateness = append(lateness, d.Seconds()*1000)
@@ -194,13 +194,16 @@ func (w *Way) add(from, to media, ear *lean, marked bool) (first time.Time, hear
 		return time.Time{}, false
 	}
 	w.heard++
-	w.Jitter += ear.jitter * 1000
+	w.Jitter += ear.steady * 1000
 	w.JitterMax = max(w.JitterMax, ear.worst*1000)
 	return ear.first, true
 }
 
-func (w *Way) finish() {
-	w.Lost = int64(w.Sent) - int64(w.Received)
+// finish: a transcoder makes packets of its own, more or fewer than it was sent; what is lost shows in its numbering.
+func (w *Way) finish(marked bool) {
+	if w.Lost = w.Gaps; marked {
+		w.Lost = int64(w.Sent) - int64(w.Received)
+	}
 	if w.Sent > 0 {
 		w.LossPct = 100 * float64(w.Lost) / float64(w.Sent)
 	}
