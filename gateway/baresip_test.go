@@ -33,7 +33,7 @@ func TestBaresipAnswersInEveryCodec(t *testing.T) {
 			dina := h.baresip("dina", codec)
 			customer := h.dial(h.carrier(lab.PCMA()), dinasNumber, lab.CallOptions{Sound: lab.Tone(440, -16)})
 			customer.MustAnswer(t, patience)
-			customer.Ear().MustHear(t, 660, patience, time.Second)
+			customer.Ear().MustHear(t, annasTone, patience, time.Second)
 			dina.mustHear(440, time.Second)
 			if r := customer.Ear().Report(); r.Lost != 0 || r.SSRCs != 1 || r.Unknown != 0 {
 				t.Errorf("the customer heard %v", r)
@@ -55,16 +55,16 @@ func TestBaresipHoldsResumesAndPressesKeys(t *testing.T) {
 	dina := h.baresip("dina", "PCMA/8000/1")
 	customer := h.dial(h.carrier(lab.PCMA()), dinasNumber, lab.CallOptions{Sound: lab.Tone(440, -16)})
 	customer.MustAnswer(t, patience)
-	customer.Ear().MustHear(t, 660, patience, time.Second)
+	customer.Ear().MustHear(t, annasTone, patience, time.Second)
 
 	dina.do("hold", "")
 	h.eventually("music on hold", func() bool { return !customer.Ear().Hears(660, 20*time.Millisecond) })
-	customer.Ear().MustNotHear(t, 660, time.Second)
+	customer.Ear().MustNotHear(t, annasTone, time.Second)
 	if r := customer.Ear().Report(); r.Level < -50 {
 		t.Errorf("no music on hold: %v", r)
 	}
 	dina.do("resume", "")
-	customer.Ear().MustHear(t, 660, patience, time.Second)
+	customer.Ear().MustHear(t, annasTone, patience, time.Second)
 
 	dina.do("sndcode", "5")
 	dina.do("sndcode", "") // lets the key go
@@ -94,7 +94,7 @@ func TestBaresipCallsABrowser(t *testing.T) {
 	h.connected(rung)
 	rung.Say(lab.Tone(550, -16))
 	dina.await("CALL_ESTABLISHED")
-	rung.Ear().MustHear(t, 660, patience, time.Second)
+	rung.Ear().MustHear(t, annasTone, patience, time.Second)
 	dina.mustHear(550, time.Second)
 	dina.do("hangup", "")
 	rung.MustEnd(t, patience)

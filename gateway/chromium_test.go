@@ -23,8 +23,8 @@ type chromium struct {
 	out *bufio.Scanner
 }
 
-// annasTone is what the browser's microphone hears.
-const annasTone = 660
+// annasTone is what anna says: a pitch that the music on hold does not have.
+const annasTone = 1730
 
 // openPhone opens the web phone and logs an agent in.
 func (h *house) openPhone(id string) *chromium {

@@ -23,9 +23,9 @@ func TestACustomersCallReachesABrowserAndLeavesATask(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.connected(rung)
-	rung.Say(lab.Tone(660, -16))
+	rung.Say(lab.Tone(annasTone, -16))
 	rung.Ear().MustHear(t, 440, patience, time.Second)
-	customer.Ear().MustHear(t, 660, patience, time.Second)
+	customer.Ear().MustHear(t, annasTone, patience, time.Second)
 	if err := customer.Bye(h.soon()); err != nil {
 		t.Fatal(err)
 	}

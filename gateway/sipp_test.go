@@ -56,7 +56,7 @@ func partIn(feature string) (part, bool) {
 			h.t.Fatal(err)
 		}
 		h.connected(c)
-		c.Say(lab.Tone(660, -16))
+		c.Say(lab.Tone(annasTone, -16))
 	}
 	hears := func(h *house, c *lab.Call) {
 		answers(h, c)

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"runtime"
 
+	"go.uber.org/zap"
+
 	"github.com/cordboard/cordboard/bridge"
 	"github.com/cordboard/cordboard/configs"
 	"github.com/cordboard/cordboard/rtp"
@@ -34,6 +36,9 @@ func (g *Gateway) openSound(context.Context) error {
 	}
 	s := &sounds{gateway: g, metronome: rtp.NewMetronome(runtime.GOMAXPROCS(0)), coders: coders}
 	g.opened("metronome", func(context.Context) error { s.metronome.Close(); return nil })
+	s.metronome.ReportPanics(func(p any, stack []byte) {
+		g.log.Error("panic contained", zap.String("in", "sound"), zap.Any("panic", p), zap.ByteString("stack", stack))
+	})
 	if s.metrics, err = rtp.NewMetrics(g.metrics); err != nil {
 		return err
 	}

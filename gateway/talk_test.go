@@ -19,7 +19,7 @@ func (h *house) talk(customerSpeaks, annaSpeaks lab.Format) (customer, anna *lab
 	}
 	customer.MustAnswer(h.t, patience)
 	h.connected(anna)
-	anna.Say(lab.Tone(660, -16))
+	anna.Say(lab.Tone(annasTone, -16))
 	return customer, anna
 }
 
@@ -31,7 +31,7 @@ func TestSoundBothWaysInEveryCodec(t *testing.T) {
 		t.Run(fmt.Sprintf("%s to %s", c.trunk.Codec, c.browser.Codec), func(t *testing.T) {
 			h := openHouse(t, demoHouse("127.0.0.1:9"))
 			customer, anna := h.talk(c.trunk, c.browser)
-			customer.Ear().MustHear(t, 660, patience, 2*time.Second)
+			customer.Ear().MustHear(t, annasTone, patience, 2*time.Second)
 			anna.Ear().MustHear(t, 440, patience, 2*time.Second)
 			for who, r := range map[string]lab.Report{"customer": customer.Ear().Report(), "anna": anna.Ear().Report()} {
 				if r.Lost != 0 || r.SSRCs != 1 || r.Unknown != 0 || r.Jumps != 0 || r.Level < -20 || r.Level > -12 {
@@ -45,18 +45,18 @@ func TestSoundBothWaysInEveryCodec(t *testing.T) {
 func TestHoldIsMusicAndResumeIsHerAgain(t *testing.T) {
 	h := openHouse(t, demoHouse("127.0.0.1:9"))
 	customer, anna := h.talk(lab.PCMA(), lab.PCMA())
-	customer.Ear().MustHear(t, 660, patience, time.Second)
+	customer.Ear().MustHear(t, annasTone, patience, time.Second)
 	if err := anna.Hold(h.soon()); err != nil {
 		t.Fatal(err)
 	}
-	customer.Ear().MustNotHear(t, 660, 2*time.Second)
+	customer.Ear().MustNotHear(t, annasTone, 2*time.Second)
 	if r := customer.Ear().Report(); r.Level < -50 {
 		t.Errorf("no music on hold: %v", r)
 	}
 	if err := anna.Resume(h.soon()); err != nil {
 		t.Fatal(err)
 	}
-	customer.Ear().MustHear(t, 660, patience, time.Second)
+	customer.Ear().MustHear(t, annasTone, patience, time.Second)
 	anna.Ear().MustHear(t, 440, patience, time.Second)
 	if r := customer.Ear().Report(); r.Lost != 0 || r.SSRCs != 1 || r.Jumps != 0 {
 		t.Errorf("over the hold the customer heard %v", r)
@@ -99,7 +99,7 @@ func TestAnAgentCallsOut(t *testing.T) {
 	carrier.Listen(func(*lab.Call) {})
 	h := openHouse(t, demoHouse(carrier.Address()))
 	anna := h.phone("anna", lab.Opus(), lab.PCMU())
-	out, err := anna.Call(h.soon(), "0400000001", lab.CallOptions{Sound: lab.Tone(660, -16)})
+	out, err := anna.Call(h.soon(), "0400000001", lab.CallOptions{Sound: lab.Tone(annasTone, -16)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestAnAgentCallsOut(t *testing.T) {
 	}
 	in.Say(lab.Tone(440, -16))
 	out.MustAnswer(t, patience)
-	in.Ear().MustHear(t, 660, patience, time.Second)
+	in.Ear().MustHear(t, annasTone, patience, time.Second)
 	out.Ear().MustHear(t, 440, patience, time.Second)
 	if err := out.Bye(h.soon()); err != nil {
 		t.Fatal(err)
