@@ -3,8 +3,6 @@ package configs
 import "regexp"
 
 // What values of several sections look like.
-//
-//nolint:gochecknoglobals // compiled once, never written
 var (
 	agentID      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$`)
 	extension    = regexp.MustCompile(`^[0-9]{2,8}$`)

@@ -13,8 +13,10 @@ type SIP struct {
 	TCP []string `yaml:"tcp"` // host:port to listen on
 	// Advertise is the host or address that Contact and Via show to the world, when it is not the one we listen on.
 	Advertise string `yaml:"advertise"`
-	Realm     string `yaml:"realm"`      // of digest authentication
-	UserAgent string `yaml:"user_agent"` // of the Server and User-Agent headers
+	Realm     string `yaml:"realm"` // of digest authentication
+	// Digest are the algorithms that desk phones are challenged with, the preferred one first (RFC 8760).
+	Digest    []string `yaml:"digest"`
+	UserAgent string   `yaml:"user_agent"` // of the Server and User-Agent headers
 	// PhoneNetworks are where desk phones may register and call from. Everyone else who is not a trunk is not heard.
 	PhoneNetworks []netip.Prefix `yaml:"phone_networks"`
 	Timeouts      SIPTimeouts    `yaml:"timeouts"`
@@ -32,6 +34,7 @@ func defaultSIP() SIP {
 		UDP:           []string{"127.0.0.1:5060"},
 		TCP:           []string{"127.0.0.1:5060"},
 		Realm:         "cordboard",
+		Digest:        []string{"SHA-256", "MD5"},
 		UserAgent:     "Cordboard",
 		PhoneNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		Timeouts: SIPTimeouts{
@@ -60,6 +63,12 @@ func (c *checker) checkSIP() {
 	}
 	if s.Realm == "" || strings.ContainsAny(s.Realm, "\"\\\r\n") {
 		c.bad("sip.realm", s.Realm, "cannot be a realm; write a word or a domain without quotes")
+	}
+	if len(s.Digest) == 0 {
+		c.bad("sip.digest", "[]", "lets no phone register; write [SHA-256, MD5], or [MD5] for phones that know nothing else")
+	}
+	for i, a := range s.Digest {
+		oneOf(c, fmt.Sprintf("sip.digest[%d]", i), a, "SHA-256", "MD5")
 	}
 	if strings.ContainsAny(s.UserAgent, "\r\n") {
 		c.bad("sip.user_agent", s.UserAgent, "has a line break in it; write one line")

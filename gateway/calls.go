@@ -55,7 +55,7 @@ func (p premises) AgentOfUser(user string) (string, bool) {
 // openSignalling opens the SIP endpoint; from here on calls come in.
 func (g *Gateway) openSignalling(context.Context) error {
 	c := g.cfg.SIP
-	settings := sip.Config{Log: g.log, Metrics: g.metrics, UDP: c.UDP, TCP: c.TCP, UserAgent: c.UserAgent, Realm: c.Realm,
+	settings := sip.Config{Log: g.log, Metrics: g.metrics, UDP: c.UDP, TCP: c.TCP, UserAgent: c.UserAgent, Realm: c.Realm, Algorithms: c.Digest,
 		PhoneNetworks: c.PhoneNetworks, Users: g.guard,
 		Timeouts: sip.Timeouts{KeepAlive: c.Timeouts.KeepAlive, FlowGrace: c.Timeouts.FlowGrace},
 		Door:     sip.DoorConfig{Path: "/sip", Origins: g.origins(), Authenticate: g.guard.Authenticate}}

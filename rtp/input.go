@@ -77,6 +77,8 @@ func (in *input) forward(p *Packet) {
 		in.begin(p, in.shift)
 		h.marker = true
 	case placeGone:
+		// The source is back: silence that went on would take the place of its next packet too, for ever.
+		s.silence.filling = false
 		return
 	}
 	h.sequence, h.timestamp = p.Sequence+in.sequence, p.Timestamp+in.shift

@@ -310,7 +310,6 @@ func TestP4_FailedEndsAfterGraceUnlessAnICERestartComes(t *testing.T) {
 			if !strings.Contains(answer, "a=ice-ufrag:"+s.local.ufrag) {
 				t.Fatalf("the answer does not carry the new ufrag:\n%s", answer)
 			}
-			s.Out().Hear(s) // the story joins its legs anew
 			far.Ear().MustHear(t, 440, 10*time.Second, 500*time.Millisecond)
 			if s.Err() != nil {
 				t.Fatal(s.Err())
