@@ -107,8 +107,9 @@ func telling(r call.Reason) int {
 		return 3
 	case call.Unreachable, call.TakenElsewhere:
 		return 0
+	default:
+		return 2
 	}
-	return 2
 }
 
 func far(i Invitation) call.By {

@@ -15,6 +15,8 @@ type ID string
 type LegID string
 
 // crockford is base 32 without I, L, O and U, so that an id can be read aloud; in ascending order, so that ids sort.
+//
+//nolint:gochecknoglobals // a table, made once and never written
 var crockford = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
 // NewID makes an id from the clock (48 bits of milliseconds) and 80 random bits: 26 characters.

@@ -53,7 +53,7 @@ func (e *Endpoint) refuseRaw(from sip.TransportReadProps, source netip.AddrPort,
 		if err != nil {
 			return
 		}
-		defer c.TryClose() //nolint:errcheck // gives back our reference only
+		defer c.TryClose() // gives back our reference only
 		if w, ok := c.(*sip.WSConnection); ok {
 			_, _ = w.Write(reply)
 		}

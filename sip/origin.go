@@ -66,9 +66,9 @@ func (e *Endpoint) authenticate(req *sip.Request, tx *sip.ServerTx, status int) 
 	if value == "" && status == 407 {
 		value = header(req, "Authorization") // phones that were challenged by 401 once
 	}
-	err := error(digest.ErrMissing)
+	err := digest.ErrMissing
 	if value != "" && e.cfg.Users != nil {
-		username := ""
+		var username string
 		username, err = e.verifier.Verify(value, string(req.Method), req.Recipient.String(), func(u string) (string, bool) {
 			password, _, ok := e.cfg.Users.Password(u)
 			return password, ok

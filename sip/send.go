@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strconv"
 	"strings"
 
 	"github.com/emiago/sipgo/sip"
@@ -193,8 +192,4 @@ func nextHop(ctx context.Context, uri *sip.Uri, network string) (hop, error) {
 		return hop{}, err
 	}
 	return hop{network: network, remote: remote}, nil
-}
-
-func hostPort(a netip.AddrPort) string {
-	return net.JoinHostPort(a.Addr().String(), strconv.Itoa(int(a.Port())))
 }
