@@ -185,9 +185,10 @@ func lossyDecodes(t *testing.T, rate int, pcm []int16) (whole, fec, plc []int16)
 	_, d = pair(t, formatOpus, rate)
 	for i, p := range lossy {
 		buf := make([]int16, rate*Longest/1000)
-		n, err := rate/50, error(nil)
+		var n int
+		var err error
 		if p == nil {
-			_, err = d.Conceal(buf[:n], nil)
+			n, err = d.Conceal(buf[:rate/50], nil)
 		} else {
 			n, err = d.Decode(buf, payloads[i])
 		}
