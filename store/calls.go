@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,7 @@ var ErrNotFound = errors.New("no such record")
 
 // Filter says which calls Recent is asked for. The zero Filter asks for the last 50 of all.
 type Filter struct {
-	Agent  string  // id of the last agent who had the call; empty: any
+	Agent  string  // id of an agent who had a part in the call: placed it, took it, was called or let it ring; empty: any
 	Queue  string  // name; empty: any
 	Limit  int     // 50 when zero, 500 at most
 	Before call.ID // only calls begun before this one: the last id of the page before
@@ -41,7 +42,7 @@ func (s *Store) Recent(ctx context.Context, f Filter) ([]call.Record, error) {
 		where, args = append(where, condition), append(args, value)
 	}
 	if f.Agent != "" {
-		only("agent = ?", f.Agent)
+		only("id IN (SELECT id FROM parts WHERE agent = ?)", f.Agent)
 	}
 	if f.Queue != "" {
 		only("queue = ?", f.Queue)
@@ -77,6 +78,9 @@ func (s *Store) Forget(ctx context.Context, before time.Time) (int, error) {
 	res, err := s.write.ExecContext(ctx, `DELETE FROM calls WHERE ended > 0 AND ended < ?`, micros(before))
 	if err != nil {
 		return 0, fmt.Errorf("forget calls: %w", err)
+	}
+	if _, err := s.write.ExecContext(ctx, `DELETE FROM parts WHERE id NOT IN (SELECT id FROM calls)`); err != nil {
+		return 0, fmt.Errorf("forget who had a part in calls: %w", err)
 	}
 	n, err := res.RowsAffected()
 	return int(n), err
@@ -115,5 +119,26 @@ func writeCall(ctx context.Context, tx *sql.Tx, rec *call.Record, body []byte) e
 			record = excluded.record`,
 		string(rec.ID), string(rec.Direction), rec.Agent, rec.Queue, string(rec.Customer.Number),
 		micros(rec.Started), micros(rec.Over), string(rec.Ending.Reason), string(body))
-	return err
+	if err != nil {
+		return err
+	}
+	for _, agent := range agentsOf(rec) {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO parts (agent, id) VALUES (?, ?) ON CONFLICT DO NOTHING`, agent, string(rec.ID)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// agentsOf are those who had a part in the call, each once.
+func agentsOf(rec *call.Record) []string {
+	all := []string{rec.Agent, rec.Customer.Agent}
+	for _, a := range rec.Attempts {
+		all = append(all, a.Agent)
+	}
+	for _, s := range rec.Segments {
+		all = append(all, s.Agent)
+	}
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(id string) bool { return id == "" })
 }

@@ -12,7 +12,13 @@ CREATE TABLE calls (
     record    TEXT   NOT NULL
 );
 CREATE INDEX calls_open ON calls (id) WHERE ended = 0;
-CREATE INDEX calls_of_agent ON calls (agent, id);
+
+-- Who had a part in a call: placed it, took it, was called, or let it ring.
+CREATE TABLE parts (
+    agent TEXT NOT NULL,
+    id    TEXT NOT NULL,                   -- of the call
+    PRIMARY KEY (agent, id)
+) WITHOUT ROWID;
 CREATE INDEX calls_of_queue ON calls (queue, id);
 
 CREATE TABLE outbox (
