@@ -150,3 +150,13 @@ func packages(t *testing.T) []pkg {
 	}
 	return all
 }
+
+// Every goroutine has an owner who waits for it: each package's tests end with a look for those that nobody waited for.
+func TestG7_EveryPackageLooksForLeakedGoroutines(t *testing.T) {
+	for _, p := range packages(t) {
+		tests := append(slices.Clone(p.TestImports), p.XTestImports...)
+		if len(tests) > 0 && !slices.Contains(tests, "go.uber.org/goleak") {
+			t.Errorf("%s: its tests have no goleak.VerifyTestMain", strings.TrimPrefix(p.ImportPath, module))
+		}
+	}
+}
