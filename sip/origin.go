@@ -97,7 +97,7 @@ func (e *Endpoint) algorithms(req *sip.Request, err error) []digest.Algorithm {
 	if strings.EqualFold(req.Transport(), "WS") {
 		return []digest.Algorithm{digest.MD5} // JsSIP reads the first challenge only, and gives up unless it says MD5
 	}
-	if errors.Is(err, digest.ErrMissing) && e.puzzled.again(req) {
+	if e.puzzled.readsMD5Alone(req, errors.Is(err, digest.ErrMissing)) {
 		return []digest.Algorithm{digest.MD5}
 	}
 	return nil
