@@ -35,7 +35,7 @@ func TestBaresipAnswersInEveryCodec(t *testing.T) {
 			customer.MustAnswer(t, patience)
 			customer.Ear().MustHear(t, annasTone, patience, time.Second)
 			dina.mustHear(440, time.Second)
-			if r := customer.Ear().Report(); r.Lost != 0 || r.SSRCs != 1 || r.Unknown != 0 {
+			if r := customer.Ear().Report(); r.Lost != 0 || r.SSRCs != 1 || r.Unknown != 0 || r.Level < -20 || r.Level > -12 {
 				t.Errorf("the customer heard %v", r)
 			}
 			if err := customer.Bye(h.soon()); err != nil {
@@ -58,7 +58,7 @@ func TestBaresipHoldsResumesAndPressesKeys(t *testing.T) {
 	customer.Ear().MustHear(t, annasTone, patience, time.Second)
 
 	dina.do("hold", "")
-	h.eventually("music on hold", func() bool { return !customer.Ear().Hears(660, 20*time.Millisecond) })
+	h.eventually("music on hold", func() bool { return !customer.Ear().Hears(annasTone, 100*time.Millisecond) })
 	customer.Ear().MustNotHear(t, annasTone, time.Second)
 	if r := customer.Ear().Report(); r.Level < -50 {
 		t.Errorf("no music on hold: %v", r)
@@ -87,6 +87,7 @@ func TestBaresipCallsABrowser(t *testing.T) {
 	if from := rung.Invite.Get("From"); !strings.Contains(from, "1004") && !strings.Contains(from, "dina") {
 		t.Errorf("anna is called by %s", from)
 	}
+	rung.Ring()
 	dina.await("CALL_RINGING")
 	if err := rung.Answer(h.soon()); err != nil {
 		t.Fatal(err)
@@ -100,7 +101,7 @@ func TestBaresipCallsABrowser(t *testing.T) {
 	rung.MustEnd(t, patience)
 }
 
-// baresip is Debian's, as somebody's desk phone: it says 660 Hz, answers by itself and writes down what it hears.
+// baresip is Debian's, as somebody's desk phone: it says annasTone, answers by itself and writes down what it hears.
 type baresip struct {
 	h      *house
 	dir    string
@@ -116,7 +117,7 @@ type baresip struct {
 func (h *house) baresip(user, codec string) *baresip {
 	h.t.Helper()
 	b := &baresip{h: h, dir: h.t.TempDir(), news: make(chan struct{})}
-	control := b.configure(user, codec)
+	control := b.configure(codec)
 	cmd := exec.CommandContext(h.t.Context(), "baresip", "-4", "-n", "127.0.0.1", "-v", "-s", "-f", b.dir)
 	cmd.Stdout, cmd.Stderr = &b.output, &b.output
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
@@ -131,12 +132,20 @@ func (h *house) baresip(user, codec string) *baresip {
 		}
 	})
 	b.connect(control)
+	// This version cannot read a challenge that names SHA-256 first. It gives up, and when it asks again it is offered MD5
+	// alone. By itself it would wait for half a minute or more; here its account is taken out and put in again.
+	account := fmt.Sprintf("<sip:%s@%s>;auth_pass=demo-%s;regint=60;audio_codecs=%s;answermode=auto", user, h.sip(), user, codec)
+	b.do("uanew", account)
+	b.await("REGISTER_FAIL")
+	b.do("uadel", "sip:"+user+"@"+h.sip())
+	b.do("uanew", account)
+	b.await("REGISTER_OK")
 	h.eventually(user+" registered", func() bool { return len(h.endpoint.Devices(user)) == 1 })
 	return b
 }
 
 // configure writes baresip's files and returns the address at which it takes commands.
-func (b *baresip) configure(user, codec string) (control string) {
+func (b *baresip) configure(codec string) (control string) {
 	b.h.t.Helper()
 	sip := freePorts(b.h.t, 26) // SIP over UDP and TCP, SIP over TLS on the next one, commands, then RTP
 	control = fmt.Sprintf("127.0.0.1:%d", sip+2)
@@ -145,10 +154,10 @@ func (b *baresip) configure(user, codec string) (control string) {
 		config += "module " + m + ".so\n"
 	}
 	config += "module_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen " + control + "\n"
-	config += fmt.Sprintf("audio_source aufile,%s/tone.wav\naudio_player aubridge,nul\nausrc_srate 8000\nauplay_srate 8000\n"+
-		"ausrc_channels 1\nauplay_channels 1\nrtp_ports %d-%d\nsnd_path %s\n", b.dir, sip+4, sip+24, b.dir)
-	account := fmt.Sprintf("<sip:%s@%s>;auth_pass=demo-%s;regint=60;audio_codecs=%s;answermode=auto\n", user, b.h.sip(), user, codec)
-	for name, text := range map[string][]byte{"config": []byte(config), "accounts": []byte(account), "tone.wav": toneWAV(660, 2*time.Minute)} {
+	rate, _ := strconv.Atoi(strings.Split(codec, "/")[1]) // the codec's own: baresip's resampler takes the heights away
+	config += fmt.Sprintf("audio_source aufile,%s/tone.wav\naudio_player aubridge,nul\nausrc_srate %d\nauplay_srate %d\n"+
+		"ausrc_channels 1\nauplay_channels 1\nrtp_ports %d-%d\nsnd_path %s\n", b.dir, rate, rate, sip+4, sip+24, b.dir)
+	for name, text := range map[string][]byte{"config": []byte(config), "accounts": nil, "tone.wav": toneWAV(annasTone, rate, 2*time.Minute)} {
 		if err := os.WriteFile(filepath.Join(b.dir, name), text, 0o600); err != nil {
 			b.h.t.Fatal(err)
 		}
@@ -156,12 +165,11 @@ func (b *baresip) configure(user, codec string) (control string) {
 	return control
 }
 
-// toneWAV is a sine of -16 dBFS, mono at 8 kHz. baresip hangs up when its file is over, so it has to be long.
-func toneWAV(hz float64, length time.Duration) []byte {
-	const rate = 8000
-	samples := make([]int16, int(length.Seconds()*rate))
+// toneWAV is a sine of -16 dBFS, mono. baresip hangs up when its file is over, so it has to be long.
+func toneWAV(hz float64, rate int, length time.Duration) []byte {
+	samples := make([]int16, int(length.Seconds())*rate)
 	for i := range samples {
-		samples[i] = int16(5193 * math.Sin(2*math.Pi*hz*float64(i)/rate))
+		samples[i] = int16(5193 * math.Sin(2*math.Pi*hz*float64(i)/float64(rate)))
 	}
 	var w bytes.Buffer
 	w.WriteString("RIFF")
