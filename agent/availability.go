@@ -13,9 +13,6 @@ const (
 	OffWork   Type = "offwork"
 )
 
-// Types lists them in the order a person is offered them.
-func Types() []Type { return []Type{Available, Busy, DND, OffWork} }
-
 // Kind is what sort of call wants an agent.
 type Kind uint8
 

@@ -162,7 +162,7 @@ func TestTheDemoIsTheOneOfTheContract(t *testing.T) {
 }
 
 func TestTheBenchIsTheOneOfTheContract(t *testing.T) {
-	c, err := Bench()
+	c, err := parseShipped("bench.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,9 +64,6 @@ func Parse(name string, text []byte) (*Config, error) {
 // Demo is configs/demo.yaml: what `cordboard demo` runs.
 func Demo() (*Config, error) { return parseShipped("demo.yaml") }
 
-// Bench is configs/bench.yaml: what the load generator is pointed at.
-func Bench() (*Config, error) { return parseShipped("bench.yaml") }
-
 // Shipped is the text of one of the files that come with the program: "cordboard.yaml" (complete and commented, equal to
 // the defaults), "demo.yaml" or "bench.yaml".
 func Shipped(name string) ([]byte, error) { return shipped.ReadFile(name) }

@@ -9,7 +9,7 @@ import (
 type Sounds struct {
 	Dir   string `yaml:"dir"`   // folder of the WAV files that queues name; empty: the folder of this file
 	Music string `yaml:"music"` // WAV file, or "ringback"; empty: the built-in music
-	// Ringback is the country whose ringing and busy tones are played: "FI" (ETSI, 425 Hz) or "US" (440 + 480 Hz).
+	// Ringback is the country whose ringing tone is played: "FI" (ETSI, 425 Hz) or "US" (440 + 480 Hz).
 	Ringback string `yaml:"ringback"`
 }
 

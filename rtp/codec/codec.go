@@ -31,11 +31,6 @@ type Options struct {
 	ExpectedLoss int  // percent of packets for which FEC prepares; 0: 10
 }
 
-// DefaultOptions are the options of a gateway that was not told otherwise.
-func DefaultOptions() Options {
-	return Options{Complexity: 5, Bitrate: 24000, FEC: true, ExpectedLoss: 10}
-}
-
 // Coders makes decoders and encoders. It implements rtp.Coders and is safe for concurrent use.
 type Coders struct {
 	options  Options

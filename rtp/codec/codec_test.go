@@ -6,7 +6,6 @@ import (
 	"math"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/cordboard/cordboard/rtp"
 )
@@ -56,7 +55,7 @@ func TestR6_WhatDoesNotFitIsRefusedAndNothingIsOverrun(t *testing.T) {
 				t.Errorf("%s at %d: an empty payload: %v", f.Codec.Name, rate, err)
 			}
 			pool := make([]int16, rate)
-			n, err := d.Decode(pool[:rate/100], AppendSilence(nil, f))
+			n, err := d.Decode(pool[:rate/100], encode(t, e, sine(rate/50, 400, float64(rate), 12))[0])
 			if !errors.Is(err, ErrLong) || n != 0 {
 				t.Errorf("%s at %d: 20 ms into 10: %d, %v", f.Codec.Name, rate, n, err)
 			}
@@ -110,42 +109,6 @@ func TestCodecsAreKnownByNameAndClock(t *testing.T) {
 	}
 }
 
-func TestSilenceIsSilent(t *testing.T) {
-	for _, f := range all {
-		for _, ms := range []int{10, 20, 40, 60} {
-			for _, rate := range []int{narrow, wide} {
-				e, d := pair(t, f, rate)
-				// after loud speech, as on a switch to silence in mid-call
-				decode(t, d, encode(t, e, sine(rate/2, 500, float64(rate), 3)))
-				g := *f
-				g.Ptime = time.Duration(ms) * time.Millisecond
-				var pcm []int16
-				for range 20 {
-					buf := make([]int16, rate*Longest/1000)
-					n, err := d.Decode(buf, AppendSilence(nil, &g))
-					if err != nil || n != rate*ms/1000 {
-						t.Fatalf("%s: %d ms of silence are %d samples, %v", f.Codec.Name, ms, n, err)
-					}
-					pcm = append(pcm, buf[:n]...)
-				}
-				quiet := -60.0
-				if f == format722 {
-					quiet = -50 // a constant code leaves an 8 kHz tone and an offset that nobody hears; G.722's own noise is near
-				}
-				if l := level(pcm[len(pcm)/2:]); l > quiet {
-					t.Errorf("%s at %d, %d ms: silence is at %.1f dB", f.Codec.Name, rate, ms, l)
-				}
-			}
-		}
-	}
-	if b := AppendSilence(nil, &rtp.Format{}); b != nil {
-		t.Errorf("an unknown codec has silence: %x", b)
-	}
-	if n := len(AppendSilence(nil, &rtp.Format{Codec: rtp.PCMU})); n != 160 {
-		t.Errorf("without a packet time: %d bytes, want those of 20 ms", n)
-	}
-}
-
 func TestCodingAllocatesNothing(t *testing.T) {
 	for _, f := range all {
 		for _, rate := range []int{narrow, wide} {
@@ -156,7 +119,6 @@ func TestCodingAllocatesNothing(t *testing.T) {
 				"encode":  func() { n, _ = e.Encode(buf, pcm) },
 				"decode":  func() { _, _ = d.Decode(out, buf[:max(n, 1)]) },
 				"conceal": func() { _, _ = d.Conceal(out[:rate/50], nil) },
-				"silence": func() { _ = AppendSilence(buf[:0], f) },
 			} {
 				n, _ = e.Encode(buf, pcm)
 				if allocs := testing.AllocsPerRun(100, run); allocs != 0 {

@@ -110,7 +110,7 @@ var (
 
 func coders(t testing.TB) *Coders {
 	t.Helper()
-	c, err := New(DefaultOptions())
+	c, err := New(Options{Complexity: 5, Bitrate: 24000, FEC: true})
 	if err != nil {
 		t.Fatal(err)
 	}

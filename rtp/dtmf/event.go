@@ -43,14 +43,3 @@ func (e Event) Append(b []byte) []byte {
 	}
 	return append(b, e.Code, flags, byte(e.Duration>>8), byte(e.Duration))
 }
-
-// Rescale gives the event's duration in another clock: towards a trunk 6:1 from Opus' 48 kHz to 8 kHz. A duration that
-// would not fit becomes the longest there is.
-func (e Event) Rescale(from, to int) Event {
-	if from <= 0 || to <= 0 || from == to {
-		return e
-	}
-	d := uint64(e.Duration) * uint64(to) / uint64(from)
-	e.Duration = uint16(min(d, 0xffff))
-	return e
-}

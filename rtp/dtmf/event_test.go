@@ -34,22 +34,6 @@ func TestEventTooShortIsAnError(t *testing.T) {
 	}
 }
 
-func TestM1_DurationsAreRescaledBetweenOpusAndTrunk(t *testing.T) {
-	for _, c := range []struct{ from, to, duration, want int }{
-		{48000, 8000, 960, 160},
-		{48000, 8000, 4800, 800},
-		{8000, 48000, 800, 4800},
-		{8000, 48000, 20000, 0xffff}, // does not fit
-		{8000, 8000, 321, 321},
-		{0, 8000, 5, 5},
-	} {
-		got := Event{Code: 1, Duration: uint16(c.duration)}.Rescale(c.from, c.to)
-		if int(got.Duration) != c.want {
-			t.Errorf("%d at %d Hz is %d at %d Hz, want %d", c.duration, c.from, got.Duration, c.to, c.want)
-		}
-	}
-}
-
 func TestEveryKeyHasACodeAndBack(t *testing.T) {
 	const all = "0123456789*#ABCD!"
 	for i := range len(all) {

@@ -16,8 +16,9 @@ type Info struct {
 
 // Bounds of a body that anyone may send.
 const (
-	maxInfo  = 256 // bytes
-	maxTones = 32
+	maxInfo   = 256 // bytes
+	maxTones  = 32
+	maxLength = 2 * time.Second
 )
 
 // ErrContentType is an INFO that is not about keys: 415 to its sender.

@@ -50,7 +50,7 @@ func (e countingEncoder) Encode(payload []byte, pcm []int16) (int, error) {
 // newPlayer makes a player whose metronome the test winds up; call it inside a synctest bubble.
 func newPlayer(t testing.TB) (*Player, *counting, *rtp.Metronome) {
 	t.Helper()
-	real, err := codec.New(codec.DefaultOptions())
+	real, err := codec.New(codec.Options{Complexity: 5, Bitrate: 24000, FEC: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ type ear struct {
 
 func newEar(t testing.TB, f *rtp.Format) *ear {
 	t.Helper()
-	c, err := codec.New(codec.DefaultOptions())
+	c, err := codec.New(codec.Options{Complexity: 5, Bitrate: 24000, FEC: true})
 	if err != nil {
 		t.Fatal(err)
 	}

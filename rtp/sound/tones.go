@@ -30,19 +30,6 @@ func (r Region) Ringback() Cadence {
 	return Cadence{[]float64{425}, time.Second, 4 * time.Second}
 }
 
-// Busy is what a caller hears when the other side is busy (ITU-T E.180 supplement 2).
-func (r Region) Busy() Cadence {
-	switch r {
-	case US:
-		return Cadence{[]float64{480, 620}, 500 * time.Millisecond, 500 * time.Millisecond}
-	case Finland:
-	}
-	return Cadence{[]float64{425}, 300 * time.Millisecond, 300 * time.Millisecond}
-}
-
-// Beep is a short tone that says: now you.
-func Beep() Cadence { return Cadence{[]float64{1000}, 200 * time.Millisecond, 0} }
-
 const (
 	toneRate  = 8000
 	toneLevel = -16.0                // dB below full scale, each frequency: about -13 dBm0

@@ -135,7 +135,7 @@ func power(pcm []int16, hz float64) float64 {
 }
 
 func TestATonePassesBothWaysBetweenTwoLegs(t *testing.T) {
-	coders, err := codec.New(codec.DefaultOptions())
+	coders, err := codec.New(codec.Options{Complexity: 5, Bitrate: 24000, FEC: true})
 	if err != nil {
 		t.Fatal(err)
 	}
