@@ -13,5 +13,6 @@ type ledger struct {
 }
 
 func (l ledger) Open(r call.Record)  { l.store.Open(r) }
+func (l ledger) Note(r call.Record)  { l.store.Update(r, nil) }
 func (l ledger) Close(r call.Record) { l.store.Close(r, crm.Tasks(r, l.tasks)) }
 func (l ledger) Amend(r call.Record) { l.store.Update(r, crm.Tasks(r, l.tasks)) }

@@ -100,11 +100,11 @@ type house struct {
 	advice  routing.Advice
 	advises time.Duration
 
-	mu                      sync.Mutex
-	legs                    []*fakeLeg // guarded by mu, as are all below: every leg that was dialled
-	opened, closed, amended []call.Record
-	events                  []call.Event
-	onEvent                 func(call.Event)
+	mu                             sync.Mutex
+	legs                           []*fakeLeg // guarded by mu, as are all below: every leg that was dialled
+	opened, noted, closed, amended []call.Record
+	events                         []call.Event
+	onEvent                        func(call.Event)
 }
 
 func (h *house) HasQueue(name string) bool { return name == "Service" }
@@ -208,6 +208,7 @@ func (h *house) Dial(ctx context.Context, i Invitation) (call.Leg, error) {
 }
 
 func (h *house) Open(r call.Record)  { h.note(&h.opened, r) }
+func (h *house) Note(r call.Record)  { h.note(&h.noted, r) }
 func (h *house) Close(r call.Record) { h.note(&h.closed, r) }
 func (h *house) Amend(r call.Record) { h.note(&h.amended, r) }
 func (h *house) note(to *[]call.Record, r call.Record) {
@@ -257,6 +258,9 @@ func (h *house) settled(teller *fakeLeg) call.Record {
 		h.t.Fatalf("record opened %d times, closed %d times", len(h.opened), len(h.closed))
 	}
 	r := h.closed[0]
+	if n := len(h.noted); !r.Answered.IsZero() && (n == 0 || h.noted[n-1].Answered.IsZero()) {
+		h.t.Error("nobody noted that the call was answered: with the process that would be lost")
+	}
 	if r.Over.IsZero() || r.Ending.Reason == "" || r.Ending.By == "" || r.ID != h.opened[0].ID {
 		h.t.Errorf("the record is not complete: %+v", r)
 	}

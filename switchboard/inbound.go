@@ -87,6 +87,7 @@ func (c *story) queue(d routing.ToQueue) {
 	ticket := &queue.Ticket{Call: c.record.ID, Queue: d.Queue, Priority: settings.Priority + d.Priority, Preferred: d.Preferred, HoldFor: d.HoldFor, Entered: time.Now()}
 	defer c.Queues.Leave(ticket)
 	c.update(func(r *call.Record) { r.Queue, r.Queued = d.Queue, ticket.Entered })
+	c.Ledger.Note(c.snapshot())
 	c.log.Info("queued", zap.String("queue", d.Queue))
 	c.saw(call.Queued, "")
 	for {

@@ -153,6 +153,7 @@ func (c *story) joins(p agent.Profile) {
 		r.Agent, r.UserID = p.ID, p.Salesforce
 		r.Segments = append(r.Segments, call.Segment{Agent: p.ID, From: now})
 	})
+	c.Ledger.Note(c.snapshot())
 	c.log.Info("answered", zap.String("agent", p.ID))
 	c.saw(call.Answered, p.ID)
 }

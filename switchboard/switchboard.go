@@ -55,6 +55,8 @@ type Desk interface {
 // Ledger keeps the records. Its methods return at once; what they are told is on disk soon after, in order.
 type Ledger interface {
 	Open(call.Record)
+	// Note keeps what has become of an open record so far, so that it is not lost with the process.
+	Note(call.Record)
 	// Close ends the record and, in the same transaction, leaves word of it for the CRM.
 	Close(call.Record)
 	// Amend adds what became known after the end.
