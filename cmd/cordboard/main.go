@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -29,7 +30,8 @@ type commands struct {
 
 type (
 	serve struct {
-		Config string `required:"" type:"existingfile" help:"Configuration file." env:"CORDBOARD_CONFIG"`
+		Config  string `required:"" type:"existingfile" help:"Configuration file." env:"CORDBOARD_CONFIG"`
+		Profile string `help:"Write a CPU profile of the whole run to this file, for go tool pprof."`
 	}
 	check struct {
 		Config string `required:"" type:"existingfile" help:"Configuration file." env:"CORDBOARD_CONFIG"`
@@ -67,10 +69,17 @@ func (c check) Run() error {
 	return nil
 }
 
-func (s serve) Run() error {
+func (s serve) Run() (err error) {
 	cfg, err := configs.Load(s.Config)
 	if err != nil {
 		return err
+	}
+	if s.Profile != "" {
+		stop, err := profile(s.Profile)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, stop()) }()
 	}
 	warn(cfg)
 	return run(cfg, func(*gateway.Gateway) {})
@@ -81,7 +90,20 @@ func (demo) Run() error {
 	if err != nil {
 		return err
 	}
+	warn(cfg)
 	return run(cfg, func(g *gateway.Gateway) { fmt.Print(g.Welcome()) })
+}
+
+// profile begins a CPU profile; stop completes the file.
+func profile(path string) (stop func() error, err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() error { pprof.StopCPUProfile(); return f.Close() }, nil
 }
 
 func warn(cfg *configs.Config) {

@@ -47,7 +47,7 @@ func run() error {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	table := heading()
+	table := fmt.Sprintf(heading(), *window)
 	for _, s := range scenarios(*counts) {
 		report, err := measure(ctx, *binary, *config, *web, lab.LoadOptions{Label: s.name, Target: *sip, URL: s.url(*web),
 			Calls: s.calls, Window: *window, Trunk: lab.PCMU(), Agent: s.agent})
@@ -61,7 +61,7 @@ func run() error {
 		fmt.Print(table)
 		return nil
 	}
-	return os.WriteFile(*out, []byte(table), 0o644)
+	return write(*out, table)
 }
 
 func scenarios(counts string) []scenario {
@@ -72,9 +72,9 @@ func scenarios(counts string) []scenario {
 			continue
 		}
 		all = append(all,
-			scenario{"browser, passed through", calls, false, lab.PCMU()},
-			scenario{"desk phone, passed through", calls, true, lab.PCMU()},
-			scenario{"browser, Opus transcoded", calls, false, lab.Opus()})
+			scenario{"browser, PCMU passed through", calls, false, lab.PCMU()},
+			scenario{"browser, PCMU ↔ Opus", calls, false, lab.Opus()},
+			scenario{"desk phone, plain RTP", calls, true, lab.PCMU()})
 	}
 	return all
 }
@@ -128,15 +128,33 @@ func ready(ctx context.Context, url string) error {
 }
 
 func heading() string {
-	return fmt.Sprintf(`# What calls cost
+	return fmt.Sprintf(`%s
 
-Measured by `+"`make bench`"+` on %s with %d CPUs (%s), generator and gateway on the same machine, over loopback. A call is one from a
-trunk (PCMU) to an agent, with sound both ways. Latency is from the sender's clock to the receiver's kernel; where the gateway
-transcodes, frames cannot be followed. CPU and memory are the gateway's, taken from /proc.
+On %s with %d CPUs, %s, generator and gateway on the same machine, over loopback, windows of %%s.
 
-| Agent | Calls | Set-up p50 / p99 ms | Latency p50 / p99 / max ms | Lost | CPU-ms per call-second | Calls per core | kB per call |
-| --- | --- | --- | --- | --- | --- | --- | --- |
-`, runtime.GOOS+"/"+runtime.GOARCH, runtime.NumCPU(), time.Now().UTC().Format(time.DateOnly))
+| Agent | Calls | INVITE→200 p50 / p99 ms | 200→sound both ways p50 ms | Latency added p50 / p99 / max ms | Lost | CPU-ms per call-second | CPU-ms per set-up | kB per call |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+`, begins, runtime.GOOS+"/"+runtime.GOARCH, runtime.NumCPU(), time.Now().UTC().Format(time.DateOnly))
+}
+
+// The table stands between these lines of the file; what is around it is written by people.
+const (
+	begins = "<!-- make bench writes from here -->"
+	ends   = "<!-- to here -->"
+)
+
+// write puts the table in its place in the file.
+func write(path, table string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	before, rest, ok := strings.Cut(string(text), begins)
+	_, after, ok2 := strings.Cut(rest, ends)
+	if !ok || !ok2 {
+		return fmt.Errorf("%s: the lines %q and %q are missing", path, begins, ends)
+	}
+	return os.WriteFile(path, []byte(before+table+"\n"+ends+after), 0o644)
 }
 
 func row(r *lab.LoadReport) string {
@@ -145,10 +163,20 @@ func row(r *lab.LoadReport) string {
 		b := r.ToTrunk.Latency
 		latency = fmt.Sprintf("%.2f / %.2f / %.1f", max(l.P50, b.P50), max(l.P99, b.P99), max(l.Max, b.Max))
 	}
-	setup := "–"
-	if r.Setup != nil {
-		setup = fmt.Sprintf("%.1f / %.1f", r.Setup.P50, r.Setup.P99)
+	return fmt.Sprintf("| %s | %d of %d | %s | %s | %s | %d of %d | %.2f | %.1f | %.0f |\n", r.Label, r.Established, r.Calls,
+		two(r.Setup), one(r.TwoWay), latency, r.ToAgent.Lost+r.ToTrunk.Lost, r.ToAgent.Sent+r.ToTrunk.Sent, r.CPU.PerCall, r.RampCPU, r.Memory.PerCall)
+}
+
+func one(s *lab.Spread) string {
+	if s == nil {
+		return "–"
 	}
-	return fmt.Sprintf("| %s | %d of %d | %s | %s | %d of %d | %.2f | %.0f | %.0f |\n", r.Label, r.Established, r.Calls, setup, latency,
-		r.ToAgent.Lost+r.ToTrunk.Lost, r.ToAgent.Sent+r.ToTrunk.Sent, r.CPU.PerCall, r.CPU.PerCore, r.Memory.PerCall)
+	return fmt.Sprintf("%.1f", s.P50)
+}
+
+func two(s *lab.Spread) string {
+	if s == nil {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f / %.1f", s.P50, s.P99)
 }
