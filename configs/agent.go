@@ -19,7 +19,7 @@ type Agent struct {
 	Password     Secret `yaml:"password"`
 	// SIPPassword lets a desk phone register as ID. Empty: browser only, which needs no such password.
 	SIPPassword    Secret          `yaml:"sip_password"`
-	SalesforceUser string          `yaml:"salesforce_user"` // username or 15/18 character User id in the org
+	SalesforceUser string          `yaml:"salesforce_user"` // 15 or 18 character User id in the org, who owns her Tasks
 	DisplayNumbers []DisplayNumber `yaml:"display_numbers"` // that the agent may show to those she calls
 	DirectNumber   call.Number     `yaml:"direct_number"`   // that reaches her directly
 	Queues         []string        `yaml:"queues"`          // that she is a member of, besides those that name her
@@ -130,6 +130,9 @@ func (c *checker) checkAgent(path string, a *Agent) {
 		if e164(c, at+".number", n.Number) && n.Label == "" {
 			a.DisplayNumbers[i].Label = string(n.Number)
 		}
+	}
+	if a.SalesforceUser != "" && !userID.MatchString(a.SalesforceUser) {
+		c.bad(path+".salesforce_user", a.SalesforceUser, "is no id of a User; write the 15 or 18 characters that begin with 005")
 	}
 	if a.DirectNumber != "" {
 		e164(c, path+".direct_number", a.DirectNumber)

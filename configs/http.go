@@ -2,6 +2,7 @@ package configs
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 )
 
@@ -15,6 +16,9 @@ type HTTP struct {
 	Origins []string `yaml:"origins"`
 	// FrameAncestors are the sources (Content-Security-Policy) whose pages may frame the web phone, besides our own.
 	FrameAncestors []string `yaml:"frame_ancestors"`
+	// TrustedProxies are the reverse proxies whose X-Forwarded-For names the client. Without them everybody behind a
+	// proxy is one address, and shares its limits of logins and sockets.
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
 }
 
 func defaultHTTP() HTTP {
@@ -29,6 +33,11 @@ func (c *checker) checkHTTP() {
 	for i, o := range h.Origins {
 		c.origin(fmt.Sprintf("http.origins[%d]", i), o)
 		h.Origins[i] = strings.TrimSuffix(o, "/")
+	}
+	for i, p := range h.TrustedProxies {
+		if p.IsValid() && p.Bits() == 0 {
+			c.bad(fmt.Sprintf("http.trusted_proxies[%d]", i), p.String(), "lets everybody choose the address that his logins are counted under; name the addresses of the proxy")
+		}
 	}
 	for i, a := range h.FrameAncestors {
 		if a != "'self'" && !frameSource.MatchString(a) {

@@ -12,6 +12,7 @@ var (
 	flowName     = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,79}$`)
 	apiVersion   = regexp.MustCompile(`^[1-9][0-9]\.0$`)
 	placeholder  = regexp.MustCompile(`\{[^}]*\}?`)
+	userID       = regexp.MustCompile(`^005([A-Za-z0-9]{12}|[A-Za-z0-9]{15})$`)
 	passwordHash = regexp.MustCompile(`^\$(argon2id\$v=19\$.+|2[aby]\$[0-9]{2}\$.{53})$`)
 	frameSource  = regexp.MustCompile(`^https?://(\*\.)?[A-Za-z0-9.-]+(:[0-9]{1,5}|:\*)?$`)
 	environment  = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$`)

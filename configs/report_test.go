@@ -54,7 +54,10 @@ func TestEveryProblemNamesPathValueAndCure(t *testing.T) {
 		// sip
 		{"sip: {udp: [], tcp: []}", "sip.udp (line 1): names no address"},
 		{"sip: {udp: [\"127.0.0.1:5060\", \"127.0.0.1:5060\"]}", `sip.udp[1] (line 1): "127.0.0.1:5060" is taken by sip.udp[0]`},
-		{"sip: {advertise: \"sip.example.com:5060\"}", "sip.advertise (line 1)"},
+		{"sip: {advertise: \"sip.example.com\"}", `sip.advertise (line 1): "sip.example.com" is no IP address`},
+		{"http: {trusted_proxies: [0.0.0.0/0]}", `http.trusted_proxies[0] (line 1): "0.0.0.0/0" lets everybody choose`},
+		{"trunks: [{name: line, target: \"sbc.example:5060\", username: u}]", `trunks[0].username (line 1): "u" needs its password`},
+		{"trunks: [{name: line, target: \"sbc.example:5060\", domain: \"a b\"}]", `trunks[0].domain (line 1): "a b" is neither a host nor an address`},
 		{"sip: {realm: 'a\"b'}", "sip.realm (line 1)"},
 		{"sip: {user_agent: \"a\\nb\"}", "sip.user_agent (line 1)"},
 		// rtp, webrtc, codecs
@@ -97,6 +100,7 @@ func TestEveryProblemNamesPathValueAndCure(t *testing.T) {
 		{"agent_ranges: [{from: 1000, to: 99999}]", "agent_ranges[0] (line 1): \"1000-99999\" makes more than 20000 agents"},
 		{"agent_ranges: [{from: 10, to: 20, password: \"%d\"}]", "agent_ranges[0].password (line 1): is no pattern"},
 		{agents + "agent_ranges: [{from: 1000, to: 1010, sip_password: x}]", "agent_ranges[0] (line 2): \"1001\" is taken by another agent"},
+		{"agents: [{id: anna, extension: 11, sip_password: x, salesforce_user: anna@example.com}]", `agents[0].salesforce_user (line 1): "anna@example.com" is no id of a User`},
 		// queues
 		{agents + "queues: [{name: q, members: [ana]}]", `queues[0].members[0] (line 2): "ana" is the id of no agent; did you mean "anna"?`},
 		{agents + "queues: [{name: q, members: [bo, bo]}]", `queues[0].members[1] (line 2): "bo" is taken by queues[0].members[0]`},

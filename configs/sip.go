@@ -11,7 +11,7 @@ import (
 type SIP struct {
 	UDP []string `yaml:"udp"` // host:port to listen on
 	TCP []string `yaml:"tcp"` // host:port to listen on
-	// Advertise is the host or address that Contact and Via show to the world, when it is not the one we listen on.
+	// Advertise is the address that Contact and Via show to the world, when it is not the one we listen on.
 	Advertise string `yaml:"advertise"`
 	Realm     string `yaml:"realm"` // of digest authentication
 	// Digest are the algorithms that desk phones are challenged with, the preferred one first (RFC 8760).
@@ -58,8 +58,8 @@ func (c *checker) checkSIP() {
 	if len(s.UDP)+len(s.TCP) == 0 {
 		c.bad("sip.udp", "", "names no address, nor does sip.tcp; give one of them where calls arrive, such as [\"127.0.0.1:5060\"]")
 	}
-	if s.Advertise != "" && !isIP(s.Advertise) && !hostName(s.Advertise) {
-		c.bad("sip.advertise", s.Advertise, "is neither a host nor an address; write one without a port")
+	if s.Advertise != "" {
+		c.ip("sip.advertise", s.Advertise)
 	}
 	if s.Realm == "" || strings.ContainsAny(s.Realm, "\"\\\r\n") {
 		c.bad("sip.realm", s.Realm, "cannot be a realm; write a word or a domain without quotes")

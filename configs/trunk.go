@@ -16,7 +16,10 @@ type Trunk struct {
 	Sources   []netip.Prefix `yaml:"sources"`
 	Target    string         `yaml:"target"`    // host:port that our calls go to; empty: inbound only
 	Transport string         `yaml:"transport"` // udp or tcp
-	Codecs    []CodecName    `yaml:"codecs"`    // in order of preference; empty: as in codecs.trunk
+	Username  string         `yaml:"username"`  // for a carrier that challenges our calls; empty: it does not
+	Password  Secret         `yaml:"password"`
+	Domain    string         `yaml:"domain"` // host of From and To; empty: our address and the target
+	Codecs    []CodecName    `yaml:"codecs"` // in order of preference; empty: as in codecs.trunk
 	// HomeRegion is the country (ISO 3166) in whose way the trunk writes national numbers, such as "FI" for "0401234567".
 	HomeRegion string `yaml:"home_region"`
 	// DefaultNumber is shown to those we call when nothing else is chosen.
@@ -48,6 +51,12 @@ func (c *checker) checkTrunks() {
 		}
 		if t.Target != "" {
 			c.hostPort(path+".target", t.Target, false)
+		}
+		if (t.Username == "") != (t.Password == "") {
+			c.bad(path+".username", t.Username, "needs its password, and a password its username; write both or neither")
+		}
+		if t.Domain != "" && !isIP(t.Domain) && !hostName(t.Domain) {
+			c.bad(path+".domain", t.Domain, "is neither a host nor an address; write one without a port")
 		}
 		oneOf(c, path+".transport", t.Transport, "udp", "tcp")
 		c.codecs(path+".codecs", t.Codecs, false)

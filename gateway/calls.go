@@ -58,7 +58,7 @@ func (g *Gateway) openSignalling(context.Context) error {
 	settings := sip.Config{Log: g.log, Metrics: g.metrics, UDP: c.UDP, TCP: c.TCP, UserAgent: c.UserAgent, Realm: c.Realm, Algorithms: c.Digest,
 		PhoneNetworks: c.PhoneNetworks, Users: g.guard,
 		Timeouts: sip.Timeouts{KeepAlive: c.Timeouts.KeepAlive, FlowGrace: c.Timeouts.FlowGrace},
-		Door:     sip.DoorConfig{Path: "/sip", Origins: g.origins(), Authenticate: g.guard.Authenticate}}
+		Door:     sip.DoorConfig{Path: "/sip", Origins: g.origins(), TrustedProxies: g.cfg.HTTP.TrustedProxies, Authenticate: g.guard.Authenticate}}
 	if c.Advertise != "" {
 		a, err := netip.ParseAddr(c.Advertise)
 		if err != nil {
@@ -67,7 +67,8 @@ func (g *Gateway) openSignalling(context.Context) error {
 		settings.Advertise = a
 	}
 	for _, t := range g.cfg.Trunks {
-		settings.Trunks = append(settings.Trunks, sip.Trunk{Name: t.Name, Sources: t.Sources, Target: t.Target, Transport: t.Transport})
+		settings.Trunks = append(settings.Trunks, sip.Trunk{Name: t.Name, Sources: t.Sources, Target: t.Target, Transport: t.Transport,
+			Username: t.Username, Password: string(t.Password), Domain: t.Domain})
 	}
 	e, err := sip.Open(settings, g.bridge)
 	if err != nil {

@@ -32,7 +32,7 @@ func (g *Gateway) openPeople(ctx context.Context) error {
 		return err
 	}
 	g.api = api.New(api.Config{Guard: g.guard, Desk: g.desk, Calls: past{g}, Queues: pools{g.queues}, Domain: g.cfg.SIP.Realm,
-		FrameAncestors: g.cfg.HTTP.FrameAncestors, Origins: g.cfg.HTTP.Origins, Log: g.log})
+		FrameAncestors: g.cfg.HTTP.FrameAncestors, Origins: g.cfg.HTTP.Origins, TrustedProxies: g.cfg.HTTP.TrustedProxies, Log: g.log})
 	g.desk.Watch(func(s agent.Status) {
 		g.queues.Changed()
 		g.api.AgentChanged(s)

@@ -2,18 +2,21 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"runtime/pprof"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/cordboard/cordboard/access"
 	"github.com/cordboard/cordboard/configs"
 	"github.com/cordboard/cordboard/gateway"
 )
@@ -23,6 +26,7 @@ var version = "dev" // set by the linker
 type commands struct {
 	Serve   serve   `cmd:"" help:"Run the gateway. The first SIGTERM lets calls end (node.drain_timeout), the second ends them."`
 	Check   check   `cmd:"" help:"Read a configuration and report every problem in it."`
+	Hash    hash    `cmd:"" name:"password" help:"Read a password from standard input and print its agents.password_hash."`
 	Demo    demo    `cmd:"" help:"Run a gateway and a simulated Salesforce org on this machine."`
 	Default shipped `cmd:"" name:"config" help:"Print the complete, commented configuration with its defaults."`
 	Version about   `cmd:"" help:"Print the version."`
@@ -36,6 +40,7 @@ type (
 	check struct {
 		Config string `required:"" type:"existingfile" help:"Configuration file." env:"CORDBOARD_CONFIG"`
 	}
+	hash    struct{}
 	demo    struct{}
 	shipped struct{}
 	about   struct{}
@@ -57,6 +62,16 @@ func (shipped) Run() error {
 		_, err = os.Stdout.Write(text)
 	}
 	return err
+}
+
+func (hash) Run() error {
+	line, _ := bufio.NewReader(os.Stdin).ReadString('\n') // the last line may end without one
+	password := strings.TrimRight(line, "\r\n")
+	if password == "" {
+		return errors.New("no password on standard input")
+	}
+	fmt.Println(access.HashPassword(password))
+	return nil
 }
 
 func (c check) Run() error {
