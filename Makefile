@@ -10,7 +10,7 @@ PHONE_SOURCES := $(shell find $(PHONE)/src $(PHONE)/public $(PHONE)/index.html $
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # What the binary needs to build and run, and what the tests talk to.
 BUILD_PACKAGES := gcc pkg-config libopus-dev
-TEST_PACKAGES := sip-tester baresip-core chromium tcpdump ffmpeg sox jq iproute2
+TEST_PACKAGES := sip-tester baresip-core chromium tshark
 
 .PHONY: help
 help: ## Print this help
