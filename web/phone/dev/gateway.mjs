@@ -91,7 +91,16 @@ async function route(req, res) {
       res.on('close', () => agent.streams.delete(res));
       return tell(agent, 'hello', { at: later(0), id: agent.id, availability: agent.availability, state: 'idle', devices: 1, calls: [...legs.values()].filter((l) => l.agent === agent).map((l) => l.record), queues: [] });
     default:
+      if (path.startsWith('GET /calls/')) return details(decodeURIComponent(path.slice(11)));
       return problem(404, 'Not Found');
+  }
+
+  /** A call the agent had, or has; with the lists that only the details have. */
+  function details(id) {
+    const going = [...legs.values()].filter((l) => l.agent === agent).map((l) => l.record);
+    const found = [...agent.calls, ...going].find((c) => c.id === id);
+    if (!found) return problem(404, 'Not Found', `call "${id}" is not known, or was somebody else's; see GET /me/calls`);
+    return json({ attempts: [], segments: [], wait_seconds: 0, talk_seconds: 0, ...found });
   }
 }
 

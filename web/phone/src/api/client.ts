@@ -1,4 +1,4 @@
-import type { Availability, CallRecord, Calls, Colleague, Login, Me, SipCredentials } from './types';
+import type { Availability, CallDetails, CallRecord, Calls, Colleague, Login, Me, SipCredentials } from './types';
 
 /** The gateway answered, and the answer is no. */
 export class Refused extends Error {
@@ -54,6 +54,10 @@ export class Api {
   async calls(limit: number): Promise<CallRecord[]> {
     const { calls } = await this.json<Calls>('GET', `/me/calls?limit=${limit}`);
     return calls;
+  }
+
+  call(id: string): Promise<CallDetails> {
+    return this.json<CallDetails>('GET', `/calls/${encodeURIComponent(id)}`);
   }
 
   colleagues(): Promise<Colleague[]> {

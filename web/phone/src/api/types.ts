@@ -16,6 +16,8 @@ export type Party = Shapes['Party'];
 export type Person = Shapes['Person'];
 export type Match = Shapes['Match'];
 export type CallRecord = Shapes['CallSummary'];
+/** Everything known of one call. */
+export type CallDetails = Shapes['Call'];
 export type Calls = Shapes['CallsOutputBody'];
 export type Hello = Shapes['Hello'];
 export type CallEvent = Shapes['CallEvent'];

@@ -1,15 +1,18 @@
 import { Api, Refused } from '../api/client';
 import { follow } from '../api/events';
 import type { ServerEvent } from '../api/sse';
-import type { AgentEvent, Availability, AvailabilityType, CallEvent, CallRecord, Colleague, Hello, Me } from '../api/types';
+import type { AgentEvent, Availability, AvailabilityType, CallDetails, CallEvent, CallRecord, Colleague, Hello, Me } from '../api/types';
 import { busy } from '../phone/call';
 import { Phone } from '../phone/phone';
 import { Store } from '../phone/store';
 import { loginTrouble, requestFailed, sessionOver, sessionOverSoon, type Trouble } from '../phone/trouble';
+import type { Place } from './address';
 import type { Preferences } from './preferences';
 import { type Tabs, takeTurns } from './tabs';
 
 const TOKEN = 'cordboard.token';
+/** Set while this tab is the phone, so that it is again after a reload, whatever its address. */
+const DESK = 'cordboard.desk';
 const RECENT = 50;
 /** Pause before the first questions are asked again of a server that does not answer, milliseconds. */
 const AGAIN_MS = 3_000;
@@ -24,12 +27,20 @@ export interface Work {
   trouble: Trouble | undefined;
 }
 
+/** A call in full, with the agents whose names it needs. */
+export interface Details {
+  call: CallDetails;
+  colleagues: Colleague[];
+}
+
 export type SessionState =
   | { stage: 'login'; busy: boolean; trouble: Trouble | undefined }
   /** There is a token from before; the server is asked who we are. retrying: it did not answer. */
   | { stage: 'opening'; retrying: boolean }
   /** Another tab of this browser is this agent's phone. */
   | { stage: 'elsewhere'; name: string }
+  /** The tab was opened on a call's details. It is no phone: it registers nothing and waits for no turn. */
+  | { stage: 'reading'; me: Me }
   | { stage: 'work'; work: Work };
 
 /** The agent's session with the gateway, from login to logout. The token lives in the tab and nowhere else. */
@@ -43,12 +54,14 @@ export class Session {
     base: string,
     private readonly shelf: Storage,
     private readonly preferences: Preferences,
+    private readonly address: Store<Place>,
   ) {
     this.api = new Api(base);
     this.api.token = shelf.getItem(TOKEN) ?? '';
     this.state = new Store<SessionState>(
       this.api.token === '' ? { stage: 'login', busy: false, trouble: undefined } : { stage: 'opening', retrying: false },
     );
+    address.watch(() => this.moved());
     if (this.api.token !== '') void this.open();
   }
 
@@ -89,6 +102,17 @@ export class Session {
     }
   }
 
+  /** All that is known of a call, and the names to tell it with. Throws what the API throws. */
+  readonly details = async (id: string): Promise<Details> => {
+    try {
+      const [call, colleagues] = await Promise.all([this.api.call(id), this.api.colleagues().catch(() => [])]);
+      return { call, colleagues };
+    } catch (error) {
+      this.unauthorized(error);
+      throw error;
+    }
+  };
+
   /** Makes this tab the phone, unless the other one is on a call. */
   takeOver(): void {
     this.tabs?.ask();
@@ -104,7 +128,7 @@ export class Session {
     for (;;) {
       try {
         const me = await this.api.me();
-        if (this.api.token === token) this.share(me);
+        if (this.api.token === token) this.settle(me);
         return;
       } catch (error) {
         if (this.unauthorized(error) || this.api.token !== token) return;
@@ -115,11 +139,25 @@ export class Session {
     }
   }
 
+  private settle(me: Me): void {
+    if (this.address.get().name === 'call' && this.shelf.getItem(DESK) === null) this.state.set({ stage: 'reading', me });
+    else this.share(me);
+  }
+
+  /** A tab that only showed a call is asked for the phone. */
+  private moved(): void {
+    const state = this.state.get();
+    if (state.stage !== 'reading' || this.address.get().name !== 'phone') return;
+    this.state.set({ stage: 'opening', retrying: false });
+    this.share(state.me);
+  }
+
   /** One tab of the browser is the phone. */
   private share(me: Me): void {
     this.tabs = takeTurns(me.id, {
       mine: () => this.begin(me),
       elsewhere: () => {
+        if (this.work()) this.shelf.removeItem(DESK);
         this.stop();
         this.state.set({ stage: 'elsewhere', name: me.name });
       },
@@ -128,6 +166,7 @@ export class Session {
   }
 
   private begin(me: Me): void {
+    this.shelf.setItem(DESK, 'yes');
     const phone = new Phone(() => this.issue(), this.shelf, this.preferences.get());
     this.state.set({ stage: 'work', work: { me, phone, calls: [], colleagues: [], trouble: undefined } });
     this.openLine(phone);
@@ -236,6 +275,7 @@ export class Session {
 
   private leave(trouble: Trouble | undefined): void {
     this.shelf.removeItem(TOKEN);
+    this.shelf.removeItem(DESK);
     this.stop();
     this.tabs?.leave();
     this.tabs = undefined;

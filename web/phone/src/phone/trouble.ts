@@ -23,7 +23,8 @@ export type TroubleKind =
   | 'call-failed'
   | 'sound-blocked'
   | 'sound-lost'
-  | 'request-failed';
+  | 'request-failed'
+  | 'no-such-call';
 
 /** What navigator.mediaDevices.getUserMedia threw. */
 export function microphoneTrouble(error: unknown): Trouble {
@@ -168,6 +169,28 @@ export function loginTrouble(status: number | undefined, retryAfter: number): Tr
   }
 }
 
+/** Why a call's details cannot be shown, from the API's status; none: it did not answer. */
+export function detailsTrouble(status: number | undefined): Trouble {
+  switch (status) {
+    case undefined:
+      return { kind: 'server-gone', title: 'The server does not answer', advice: 'Check your network connection and try again.' };
+    case 401:
+      return sessionOver;
+    case 403:
+    case 404:
+    case 422:
+      return {
+        kind: 'no-such-call',
+        title: 'This call cannot be shown',
+        advice: 'There is no such call, or you had no part in it. Supervisors can see the calls of all agents.',
+      };
+    case 429:
+      return { kind: 'request-failed', title: 'Too many questions at once', advice: 'Wait a minute, then try again.' };
+    default:
+      return { kind: 'request-failed', title: 'The call cannot be shown now', advice: 'The server has a problem. Try again in a moment.' };
+  }
+}
+
 /** Why a number cannot be dialled. */
 export function numberTrouble(why: 'empty' | 'letters' | 'too-long'): Trouble {
   switch (why) {
@@ -190,7 +213,7 @@ export const notRegistered: Trouble = {
 export const sessionOver: Trouble = {
   kind: 'session-over',
   title: 'You have been logged out',
-  advice: 'Your session is over. Log in again to take calls.',
+  advice: 'Your session is over. Log in again to go on.',
 };
 
 export const sessionOverSoon: Trouble = {

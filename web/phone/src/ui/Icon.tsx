@@ -1,5 +1,6 @@
 // Icons of the Lightning Design System, unchanged, only those in use (assets/icons of the package, CC BY-ND 4.0).
 import arrowBack from '@salesforce-ux/design-system/assets/icons/utility/undo.svg?raw';
+import back from '@salesforce-ux/design-system/assets/icons/utility/back.svg?raw';
 import backspace from '@salesforce-ux/design-system/assets/icons/utility/left.svg?raw';
 import call from '@salesforce-ux/design-system/assets/icons/utility/call.svg?raw';
 import check from '@salesforce-ux/design-system/assets/icons/utility/check.svg?raw';
@@ -9,6 +10,7 @@ import endCall from '@salesforce-ux/design-system/assets/icons/utility/end_call.
 import error from '@salesforce-ux/design-system/assets/icons/utility/error.svg?raw';
 import groups from '@salesforce-ux/design-system/assets/icons/utility/groups.svg?raw';
 import incoming from '@salesforce-ux/design-system/assets/icons/utility/incoming_call.svg?raw';
+import info from '@salesforce-ux/design-system/assets/icons/utility/info.svg?raw';
 import keypad from '@salesforce-ux/design-system/assets/icons/utility/keypad.svg?raw';
 import logout from '@salesforce-ux/design-system/assets/icons/utility/logout.svg?raw';
 import missed from '@salesforce-ux/design-system/assets/icons/utility/missed_call.svg?raw';
@@ -26,6 +28,7 @@ import warning from '@salesforce-ux/design-system/assets/icons/utility/warning.s
 
 const icons = {
   arrowBack,
+  back,
   backspace,
   call,
   check,
@@ -35,6 +38,7 @@ const icons = {
   error,
   groups,
   incoming,
+  info,
   keypad,
   logout,
   missed,

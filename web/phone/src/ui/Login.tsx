@@ -6,10 +6,12 @@ import { Notice } from './Notice';
 interface Props {
   busy: boolean;
   trouble: Trouble | undefined;
+  /** What the login is for, after "Log in to". */
+  purpose: string;
   onLogin: (user: string, password: string) => void;
 }
 
-export function Login({ busy, trouble, onLogin }: Props) {
+export function Login({ busy, trouble, purpose, onLogin }: Props) {
   const [user, setUser] = useState('');
   const [password, setPassword] = useState('');
   const id = useId();
@@ -23,7 +25,7 @@ export function Login({ busy, trouble, onLogin }: Props) {
     <main className="cb-login">
       <img className="cb-login__mark" src={mark} alt="" width="56" height="56" />
       <h1 className="cb-login__title">Cordboard</h1>
-      <p className="cb-login__lead">Log in to take calls</p>
+      <p className="cb-login__lead">Log in to {purpose}</p>
       <form onSubmit={submit} data-testid="login-form" aria-busy={busy}>
         {trouble && <Notice trouble={trouble} />}
         <div className="slds-form-element">

@@ -46,7 +46,8 @@ export function Match({ match, withheld, began, host }: Props) {
   );
 }
 
-function PersonLink({ person, host }: { person: Person; host: HostAdapter }) {
+/** A record of Salesforce, and the way to it. */
+export function PersonLink({ person, host }: { person: Person; host: HostAdapter }) {
   const { object, id, name, account_name = '', url = '' } = person;
   const inside = (
     <>

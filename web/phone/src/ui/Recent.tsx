@@ -11,10 +11,12 @@ interface Props {
   colleagues: readonly Colleague[];
   onRedial: (number: string, name: string) => void;
   disabled: boolean;
+  /** Where a call's details are. */
+  link: (id: string) => string;
 }
 
-/** The last calls, newest first. A click calls again. */
-export function Recent({ calls, me, colleagues, onRedial, disabled }: Props) {
+/** The last calls, newest first: to call again, or to read what happened. */
+export function Recent({ calls, me, colleagues, onRedial, disabled, link }: Props) {
   const now = useNow(30_000);
   if (calls.length === 0)
     return (
@@ -25,7 +27,7 @@ export function Recent({ calls, me, colleagues, onRedial, disabled }: Props) {
   return (
     <ul className="cb-recent" data-testid="recent" aria-label="Last calls">
       {calls.map((record) => (
-        <Row key={record.id} record={record} me={me} colleagues={colleagues} now={now} onRedial={onRedial} disabled={disabled} />
+        <Row key={record.id} record={record} me={me} colleagues={colleagues} now={now} onRedial={onRedial} disabled={disabled} link={link} />
       ))}
     </ul>
   );
@@ -36,7 +38,7 @@ interface RowProps extends Omit<Props, 'calls'> {
   now: number;
 }
 
-function Row({ record, me, colleagues, now, onRedial, disabled }: RowProps) {
+function Row({ record, me, colleagues, now, onRedial, disabled, link }: RowProps) {
   const them = otherSide(record, me, colleagues);
   const number = them.number ?? '';
   const name = shownName(them.name ?? '', number, record.match);
@@ -55,6 +57,15 @@ function Row({ record, me, colleagues, now, onRedial, disabled }: RowProps) {
         <time dateTime={record.started}>{when(new Date(record.started), new Date(now))}</time>
         <span>{length}</span>
       </span>
+      <a
+        className="slds-button cb-plain"
+        data-testid="recent-details"
+        href={link(record.id)}
+        aria-label={`Details of the call with ${name}`}
+        title="Details"
+      >
+        <Icon name="info" />
+      </a>
       <button
         type="button"
         className="slds-button cb-plain cb-recent__call"
