@@ -37,7 +37,7 @@ $(PHONE)/dist/.built: $(PHONE)/node_modules/.installed $(PHONE_SOURCES)
 
 .PHONY: test
 test: deps test-deps build lint ## Run every layer of tests (installs the peers it needs)
-	cd $(PHONE) && npm run --silent check
+	cd $(PHONE) && npm run --silent check && npm run --silent e2e
 	go test -race -timeout 15m $$(go list ./... | grep -v /gateway$$)
 	go test -race -timeout 15m ./gateway # by itself: real peers and sound want the machine
 
