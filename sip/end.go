@@ -26,20 +26,26 @@ func (d *Dialog) leave(end *Ended, status int, phrase string) {
 		d.mu.Unlock()
 		return
 	}
-	d.over = true
 	phase := d.phase
-	d.mu.Unlock()
 	if end.Why == HungUp && phase == early {
 		end.Why = Cancelled
 		if !d.caller {
 			end.Why = Rejected
 		}
 	}
+	d.end(end)
+	d.mu.Unlock()
 	d.log.Debug("leaving", zap.Error(end))
-	d.cancel(end)
 	if !d.e.run(func() { d.lastWords(phase, status, phrase) }) {
 		d.close()
 	}
+}
+
+// end marks the dialog as over; the caller holds mu. Whoever sees that it is over must be able to see why: an answer that
+// crosses the CANCEL is hung up only by who knows that we left.
+func (d *Dialog) end(why *Ended) {
+	d.over = true
+	d.cancel(why)
 }
 
 // left ends the dialog from the far side, or because it is broken: there is nothing to say to anybody.
@@ -49,10 +55,9 @@ func (d *Dialog) left(end *Ended) bool {
 		d.mu.Unlock()
 		return false
 	}
-	d.over = true
+	d.end(end)
 	d.mu.Unlock()
 	d.log.Debug("left", zap.Error(end))
-	d.cancel(end)
 	// A call that we placed and that has no final response yet is closed by the loop that reads its responses.
 	if !d.caller || !d.inPhase(early) {
 		d.close()

@@ -51,9 +51,10 @@ func (e *Endpoint) Invite(ctx context.Context, inv Invitation) (d *Dialog, answe
 		err    error
 	}
 	done := make(chan outcome, 1)
+	placed := d // our own return takes d away from under a goroutine that has not begun yet
 	started := e.run(func() {
-		defer d.callFinished()
-		answer, err := d.call(inv)
+		defer placed.callFinished()
+		answer, err := placed.call(inv)
 		done <- outcome{answer, err}
 	})
 	if !started {
