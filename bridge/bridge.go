@@ -117,6 +117,7 @@ func (b *Bridge) take(d *sip.Dialog, in Incoming, allowed []rtp.Codec) *leg {
 		if err != nil {
 			l.log.Info("call refused", zap.Error(err))
 			l.Hangup(call.Ending{By: call.ByUs, Reason: call.NotAcceptable})
+			b.legs.Dec()
 			return nil
 		}
 		l.allowed = common(allowed, offered)

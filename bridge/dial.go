@@ -37,6 +37,7 @@ func (b *Bridge) Dial(ctx context.Context, i Invitation) (call.Leg, error) {
 	}
 	var once sync.Once
 	rings := func() { once.Do(i.Rings) }
+	defer once.Do(func() {}) // what rings when the dialling is over would tell of a call that the story has left behind
 	legs := make(chan outcome, len(targets))
 	ringing, stop := context.WithCancelCause(ctx)
 	defer stop(errTaken)
@@ -70,6 +71,7 @@ func (b *Bridge) firstOf(ctx context.Context, legs <-chan outcome, n int, stop f
 			return o.leg, nil
 		}
 		if o.leg != nil { // answered in the moment the caller left
+			o.leg.Hangup(call.EndingOf(ctx))
 			o.leg.close()
 			continue
 		}
@@ -150,10 +152,8 @@ func (b *Bridge) ring(ctx context.Context, endpoint *sip.Endpoint, i Invitation,
 		return nil, &call.Ended{Ending: endingOfSound(err)}
 	}
 	start := time.Now()
-	quiet := func() bool { return false }
-	d, sdp, err := endpoint.Invite(ctx, sip.Invitation{
+	d, sdp, err := invite(ctx, endpoint, sip.Invitation{
 		To: to, From: sip.Address{Display: i.From.Name, User: string(shown(i))}, Privacy: shown(i) == "", Offer: offer, Headers: headers(i),
-		Early: func(d *sip.Dialog) { quiet = context.AfterFunc(ctx, func() { hushed(ctx, d) }) },
 		Progress: func(status int, _ []byte) {
 			if status == 180 || status == 183 {
 				rings()
@@ -163,11 +163,11 @@ func (b *Bridge) ring(ctx context.Context, endpoint *sip.Endpoint, i Invitation,
 	if err != nil {
 		return nil, &call.Ended{Ending: endingOf(err, far(i))}
 	}
-	quiet() // from here on it is the leg that hangs up
 	answered = true
-	l.serve(d)
 	l.up = true
-	if err := session.Accept(sdp); err != nil {
+	err = session.Accept(sdp) // before anything that the far side may ask for next: one negotiates at a time
+	l.serve(d)
+	if err != nil {
 		l.log.Warn("answer not usable", zap.Error(err))
 		l.Hangup(call.Ending{By: call.ByUs, Reason: call.NotAcceptable})
 		b.work.Go(l.close)
@@ -177,11 +177,35 @@ func (b *Bridge) ring(ctx context.Context, endpoint *sip.Endpoint, i Invitation,
 	return l, nil
 }
 
-// hushed tells the devices that go on ringing that somebody else has taken the call, so that they show no missed one.
-func hushed(ctx context.Context, d *sip.Dialog) {
+// invite places one call; ctx bounds it. A device that goes on ringing when somebody else has taken the call is told so
+// (RFC 3326), and shows no missed one: therefore it is we who hang up, and not the end of a context that knows no reason.
+func invite(ctx context.Context, endpoint *sip.Endpoint, inv sip.Invitation) (*sip.Dialog, []byte, error) {
+	if ctx.Err() != nil {
+		return nil, nil, context.Cause(ctx)
+	}
+	finding, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer giveUp(nil)
+	found := context.AfterFunc(ctx, func() { giveUp(context.Cause(ctx)) }) // while the way is looked up there is nothing to hang up
+	defer found()
+	ringing := func() bool { return true }
+	inv.Early = func(d *sip.Dialog) {
+		found()
+		ringing = context.AfterFunc(ctx, func() { hush(ctx, d) })
+	}
+	d, sdp, err := endpoint.Invite(finding, inv)
+	ringing() // an answered leg hangs up by itself
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return d, sdp, err
+}
+
+func hush(ctx context.Context, d *sip.Dialog) {
 	if call.EndingOf(ctx).Reason == call.TakenElsewhere {
 		d.Hangup(200, "Call completed elsewhere")
+		return
 	}
+	d.Hangup(0, "")
 }
 
 // abandon gives back a leg that was never answered.

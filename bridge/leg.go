@@ -161,11 +161,11 @@ func (l *leg) Hangup(e call.Ending) {
 	if d == nil {
 		return
 	}
-	if e.Reason == call.TakenElsewhere {
+	if e := call.EndingOf(l.ctx); e.Reason == call.TakenElsewhere {
 		d.Hangup(200, "Call completed elsewhere") // RFC 3326: so that a phone does not show a missed call
-		return
+	} else {
+		d.Hangup(e.SIP())
 	}
-	d.Hangup(call.EndingOf(l.ctx).SIP())
 }
 
 // ends notes that the dialog is over, and why.
