@@ -245,6 +245,7 @@ func TestWarningsTellWhatIsAllowedButUnwise(t *testing.T) {
 		{"rtp: {ports: {from: 30000, to: 40000}}", "rtp.ports (line 1): \"30000-40000\" overlaps the ports that the kernel hands out"},
 		{"rtp: {rest: 1s}", "rtp.rest (line 1): \"1s\" is short"},
 		{"sip: {phone_networks: [0.0.0.0/0]}", "sip.phone_networks[0] (line 1): \"0.0.0.0/0\" lets the whole world try passwords"},
+		{"sip: {advertise: 192.0.2.1}", "sip.advertise (line 1): \"192.0.2.1\" is not used"},
 		{"queues: [{name: q}]", "queues[0].members (line 1): \"q\" has no members"},
 		{"queues: [{name: q, smart_routing: {flow: F}}]", "queues[0].smart_routing.flow (line 1): \"F\" is never asked"},
 		{"plan: {direct: [{prefix: \"+35829\", digits: 4}]}", "plan.direct[0].digits (line 1): \"4\" is the length of no agent's extension"},

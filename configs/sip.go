@@ -3,6 +3,7 @@ package configs
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -11,7 +12,8 @@ import (
 type SIP struct {
 	UDP []string `yaml:"udp"` // host:port to listen on
 	TCP []string `yaml:"tcp"` // host:port to listen on
-	// Advertise is the address that Contact and Via show to the world, when it is not the one we listen on.
+	// Advertise is the address that Contact and Via show where we listen on a wildcard; empty: the local address that
+	// leads to the far side.
 	Advertise string `yaml:"advertise"`
 	Realm     string `yaml:"realm"` // of digest authentication
 	// Digest are the algorithms that desk phones are challenged with, the preferred one first (RFC 8760).
@@ -60,6 +62,9 @@ func (c *checker) checkSIP() {
 	}
 	if s.Advertise != "" {
 		c.ip("sip.advertise", s.Advertise)
+		if !slices.ContainsFunc(append(slices.Clone(s.UDP), s.TCP...), wildcard) {
+			c.warn("sip.advertise", s.Advertise, "is not used, because no listener is on a wildcard; listen on 0.0.0.0:5060, or leave it out")
+		}
 	}
 	if s.Realm == "" || strings.ContainsAny(s.Realm, "\"\\\r\n") {
 		c.bad("sip.realm", s.Realm, "cannot be a realm; write a word or a domain without quotes")
@@ -79,6 +84,11 @@ func (c *checker) checkSIP() {
 		}
 	}
 	c.checkSIPTimeouts()
+}
+
+func wildcard(listen string) bool {
+	at, err := netip.ParseAddrPort(listen)
+	return err == nil && at.Addr().IsUnspecified()
 }
 
 func (c *checker) checkSIPTimeouts() {
