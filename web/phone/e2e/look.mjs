@@ -1,5 +1,6 @@
 // Takes pictures of every screen of the phone against the development gateway, for human eyes: npm run look
 import { fileURLToPath } from 'node:url';
+import { abandoned, answered, busy } from './calls.mjs';
 import { startGateway } from './gateway.mjs';
 import { openBrowser, PhonePage, widths } from './phone.mjs';
 
@@ -92,6 +93,14 @@ try {
     await settle();
     await picture('16-server-gone');
     await phone.registered(20_000);
+    await gateway.dev('history', { calls: [answered, abandoned, busy] });
+    for (const [i, { id }] of [answered, abandoned, busy].entries()) {
+      await phone.page.evaluate((to) => (location.hash = `#/calls/${to}`), id);
+      await phone.page.waitForSelector(`[data-testid="details"][data-id="${id}"][data-state="shown"]`);
+      await picture(`${17 + i}-details`);
+      if (i === 0) await phone.page.locator('.cb-main').evaluate((main) => main.scrollTo(0, main.scrollHeight));
+      if (i === 0) await picture('17-details-end');
+    }
     if (phone.errors.length > 0) console.error(name, phone.errors);
     await phone.close();
   }

@@ -22,11 +22,11 @@ export function DetailsCards({ call, colleagues, host }: Props) {
       <Head call={call} />
       <div className="cb-cards">
         <div className="cb-cards__column">
+          {call.direction !== 'Internal' && <Who call={call} host={host} />}
           <Facts call={call} colleagues={colleagues} />
           <Times call={call} />
         </div>
         <div className="cb-cards__column">
-          {call.direction !== 'Internal' && <Who call={call} host={host} />}
           <Routing call={call} />
           <Attempts call={call} colleagues={colleagues} />
           <Segments call={call} colleagues={colleagues} />
@@ -159,10 +159,10 @@ function nobody({ customer, match, over }: CallDetails): string {
 function Routing({ call: { routing } }: { call: CallDetails }) {
   const asked = routing?.asked ?? '';
   const steps: [string, string][] = [
-    ['The dial plan says', routing?.plan ?? ''],
+    ['The dial plan says', capital(routing?.plan ?? '')],
     ['Salesforce was asked', asked],
     [asked === '' ? 'Salesforce was not asked' : 'It answered', routing?.answered ?? ''],
-    ['So the call went to', routing?.done ?? ''],
+    ['Decision', capital(routing?.done ?? '')],
   ];
   const told = steps.filter(([, text]) => text !== '');
   return (
@@ -174,7 +174,7 @@ function Routing({ call: { routing } }: { call: CallDetails }) {
           {told.map(([label, text]) => (
             <li key={label}>
               <strong>{label}</strong>
-              <span>{capital(text)}</span>
+              <span>{text}</span>
             </li>
           ))}
         </ol>
