@@ -35,6 +35,7 @@ type leg struct {
 	rung     bool        // guarded by mu
 	answered sync.Mutex  // held while Answer is under way
 	up       bool        // guarded by answered
+	dealing  sync.Mutex  // held while the session makes or takes a description: the ACK of Answer, and what listen serves
 }
 
 func (b *Bridge) newLeg(id call.ID, d *sip.Dialog, p call.Party) *leg {
@@ -87,13 +88,19 @@ func (l *leg) Answer(ctx context.Context) error {
 		return context.Cause(l.ctx)
 	}
 	if l.dialog.Offer() == nil { // the answer to our offer came with the ACK (RFC 3261 section 13.2.2.4)
-		if err := session.Accept(ack); err != nil {
+		if err := l.accept(session, ack); err != nil {
 			l.Hangup(endingOfSound(err))
 			return context.Cause(l.ctx)
 		}
 	}
 	l.up = true
 	return nil
+}
+
+func (l *leg) accept(s rtp.Session, answer []byte) error {
+	l.dealing.Lock()
+	defer l.dealing.Unlock()
+	return s.Accept(answer)
 }
 
 // prepare makes the session and our SDP of a call that came in, once; like is the codec that would save transcoding.
@@ -161,9 +168,12 @@ func (l *leg) Hangup(e call.Ending) {
 	if d == nil {
 		return
 	}
-	if e := call.EndingOf(l.ctx); e.Reason == call.TakenElsewhere {
+	switch e := call.EndingOf(l.ctx); e.Reason {
+	case call.TakenElsewhere:
 		d.Hangup(200, "Call completed elsewhere") // RFC 3326: so that a phone does not show a missed call
-	} else {
+	case call.Hungup, call.Transferred:
+		d.Hangup(0, "") // an ordinary goodbye has no cause; 487 would say that nobody ever answered
+	default:
 		d.Hangup(e.SIP())
 	}
 }

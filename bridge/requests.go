@@ -49,7 +49,9 @@ func (l *leg) renegotiate(r *sip.Request) {
 	if r.Body == nil {
 		l.offerBack(r, session)
 	} else {
+		l.dealing.Lock()
 		sdp, err := session.Answer(r.Body)
+		l.dealing.Unlock()
 		if err != nil {
 			l.refuseOffer(r, err)
 			return
@@ -67,13 +69,15 @@ func (l *leg) renegotiate(r *sip.Request) {
 
 // offerBack answers a re-INVITE without an offer by ours; the far side's answer comes with its ACK.
 func (l *leg) offerBack(r *sip.Request, session rtp.Session) {
+	l.dealing.Lock()
 	sdp, err := session.Offer()
+	l.dealing.Unlock()
 	if err != nil {
 		l.refuseOffer(r, err)
 		return
 	}
 	if ack := l.respond(r, 200, "OK", sdp); ack != nil {
-		if err := session.Accept(ack); err != nil {
+		if err := l.accept(session, ack); err != nil {
 			l.log.Warn("answer not usable", zap.Error(err))
 		}
 	}
