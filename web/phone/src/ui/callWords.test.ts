@@ -59,7 +59,7 @@ describe('a moment', () => {
 describe('the result', () => {
   it.each<[string, Partial<CallDetails>, string]>([
     ['a conversation', { answered: over, over, ending: { by: 'agent', reason: 'hungup' } }, 'Answered'],
-    ['a caller who gave up in the queue', { queued: over, over, ending: { by: 'customer', reason: 'cancelled' } }, 'Abandoned in the queue'],
+    ['a caller who gave up in the queue', { queued: over, over, ending: { by: 'customer', reason: 'cancelled' } }, 'Abandoned in queue'],
     ['a caller who gave up elsewhere', { over, ending: { by: 'customer', reason: 'cancelled' } }, 'Cancelled'],
     ['a busy line', { over, ending: { by: 'customer', reason: 'busy' } }, 'Busy'],
     ['a reason newer than the page', { over, ending: { by: 'gateway', reason: 'moon-phase' } }, 'Not answered'],

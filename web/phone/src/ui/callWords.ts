@@ -46,7 +46,7 @@ function unanswered({ ending, queued }: CallDetails): string {
   switch (ending?.reason) {
     case 'hungup':
     case 'cancelled':
-      return filled(queued) && ending.by === 'customer' ? 'Abandoned in the queue' : 'Cancelled';
+      return filled(queued) && ending.by === 'customer' ? 'Abandoned in queue' : 'Cancelled';
     case 'no-answer':
       return 'No answer';
     case 'busy':
