@@ -152,11 +152,10 @@ func TestATimedAvailabilityGoesBack(t *testing.T) {
 }
 
 func TestFinding(t *testing.T) {
-	d := NewDesk([]Profile{{ID: "anna", Extension: "1001", Direct: []call.Number{"+358293001001"}, Salesforce: "005000000000001AAA"}})
+	d := NewDesk([]Profile{{ID: "anna", Extension: "1001", Salesforce: "005000000000001AAA"}})
 	for name, found := range map[string]func() (Profile, bool){
 		"id":                    func() (Profile, bool) { return d.Find("anna") },
 		"extension":             func() (Profile, bool) { return d.Find("1001") },
-		"direct":                func() (Profile, bool) { return d.ByDirectNumber("+358293001001") },
 		"user":                  func() (Profile, bool) { return d.BySalesforceUser("005000000000001AAA") },
 		"user of 15 characters": func() (Profile, bool) { return d.BySalesforceUser("005000000000001") },
 	} {

@@ -39,7 +39,6 @@ func (s Status) Free(k Kind) bool { return s.Work == Idle && s.Availability.Type
 type Desk struct {
 	profiles            map[string]Profile // never changes
 	byExtension, byUser map[string]string
-	byDirect            map[call.Number]string
 
 	mu     sync.Mutex
 	seats  map[string]*seat // guarded by mu
@@ -62,7 +61,7 @@ type seat struct {
 func NewDesk(profiles []Profile) *Desk {
 	d := &Desk{
 		profiles: make(map[string]Profile, len(profiles)), seats: make(map[string]*seat, len(profiles)),
-		byExtension: make(map[string]string), byUser: make(map[string]string), byDirect: make(map[call.Number]string),
+		byExtension: make(map[string]string), byUser: make(map[string]string),
 		notify: func(Status) {},
 	}
 	now := time.Now()
@@ -71,9 +70,6 @@ func NewDesk(profiles []Profile) *Desk {
 		d.byExtension[p.Extension] = p.ID
 		if p.Salesforce != "" {
 			d.byUser[p.Salesforce] = p.ID
-		}
-		for _, n := range p.Direct {
-			d.byDirect[n] = p.ID
 		}
 		start := cmp.Or(p.Start, Available)
 		d.seats[p.ID] = &seat{id: p.ID, availability: Availability{Type: start, Since: now}, idleSince: now}
@@ -94,9 +90,6 @@ func (d *Desk) Find(who string) (Profile, bool) {
 	}
 	return d.Profile(d.byExtension[who])
 }
-
-// ByDirectNumber returns the agent whose own number that is.
-func (d *Desk) ByDirectNumber(n call.Number) (Profile, bool) { return d.Profile(d.byDirect[n]) }
 
 // BySalesforceUser returns the agent who is that Salesforce User (15 or 18 character id).
 func (d *Desk) BySalesforceUser(user string) (Profile, bool) {

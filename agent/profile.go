@@ -7,7 +7,6 @@ type Profile struct {
 	ID         string // "anna": in records, logs and the API
 	Name       string
 	Extension  string          // "1001": colleagues dial it
-	Direct     []call.Number   // numbers of the world that lead straight to her
 	Display    []DisplayNumber // numbers she may show when calling out; the first is the default
 	Salesforce string          // Salesforce User id; empty: not mapped
 	Start      Type            // availability when the gateway starts and nothing else is known

@@ -8,6 +8,8 @@ type Node struct {
 	DataDir string `yaml:"data_dir"`
 	// Drain is how long the first SIGTERM waits for calls to end by themselves before it ends them.
 	Drain time.Duration `yaml:"drain_timeout"`
+	// KeepCalls is how long the record of a call is kept after its end, for the history of agents. 0: for ever.
+	KeepCalls time.Duration `yaml:"keep_calls"`
 }
 
 // TemporaryDir is the value of Node.DataDir that asks for a folder that does not outlive the process.
@@ -35,6 +37,9 @@ func (c *checker) checkNode() {
 		n.DataDir = c.absolute(n.DataDir)
 	}
 	c.between("node.drain_timeout", n.Drain, 0, 24*time.Hour)
+	if n.KeepCalls != 0 {
+		c.between("node.keep_calls", n.KeepCalls, 24*time.Hour, 20*365*24*time.Hour)
+	}
 	oneOf(c, "log.level", c.cfg.Log.Level, "debug", "info", "warn", "error")
 	oneOf(c, "log.format", c.cfg.Log.Format, "json", "console")
 }

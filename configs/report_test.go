@@ -35,7 +35,7 @@ func TestEveryProblemNamesPathValueAndCure(t *testing.T) {
 		{"log: {level: info}\nnode: {}\nlog: {level: warn}", `log (line 3): stands here for the second time, first in line 1; remove one of the two`},
 		{"node: {drain_timeout: 30}", `node.drain_timeout (line 1): "30" is no duration; write a duration with its unit, such as "1.5s", "20s" or "10m"`},
 		{"node: {drain_timeout: [1s]}", "node.drain_timeout (line 1): holds more than one value"},
-		{"node: temporary", "node (line 1): \"temporary\" is a single value; write the keys data_dir, drain_timeout under it"},
+		{"node: temporary", "node (line 1): \"temporary\" is a single value; write the keys data_dir, drain_timeout, keep_calls under it"},
 		{"just words", `(document) (line 1): "just words" is a single value`},
 		{"outbox: {batch: many}", `outbox.batch (line 1): "many" is no whole number`},
 		{"sip: {udp: \"127.0.0.1:5060\"}", `sip.udp (line 1): "127.0.0.1:5060" is not a list; write [a, b] or one`},
@@ -101,6 +101,7 @@ func TestEveryProblemNamesPathValueAndCure(t *testing.T) {
 		{"agent_ranges: [{from: 10, to: 20, password: \"%d\"}]", "agent_ranges[0].password (line 1): is no pattern"},
 		{agents + "agent_ranges: [{from: 1000, to: 1010, sip_password: x}]", "agent_ranges[0] (line 2): \"1001\" is taken by another agent"},
 		{"agents: [{id: anna, extension: 11, sip_password: x, salesforce_user: anna@example.com}]", `agents[0].salesforce_user (line 1): "anna@example.com" is no id of a User`},
+		{"node: {keep_calls: 1h}", `node.keep_calls (line 1): "1h0m0s" is out of bounds; choose 24h0m0s to`},
 		// queues
 		{agents + "queues: [{name: q, members: [ana]}]", `queues[0].members[0] (line 2): "ana" is the id of no agent; did you mean "anna"?`},
 		{agents + "queues: [{name: q, members: [bo, bo]}]", `queues[0].members[1] (line 2): "bo" is taken by queues[0].members[0]`},

@@ -50,6 +50,7 @@ func (g *Gateway) openDoors(context.Context) error {
 	mux.Handle("GET /metrics", api.Metrics(g.metrics))
 	mux.Handle("GET /{$}", http.RedirectHandler("/phone/", http.StatusFound))
 	g.background(g.api.Run)
+	g.background(g.forgetCalls)
 	g.work.Go(func() {
 		if err := g.server.Serve(g.web); !errors.Is(err, http.ErrServerClosed) {
 			g.die("http", err)

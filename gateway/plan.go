@@ -84,9 +84,6 @@ func profilesOf(c *configs.Config) []agent.Profile {
 	var all []agent.Profile
 	for _, a := range c.Everyone() {
 		p := agent.Profile{ID: a.ID, Name: a.Name, Extension: a.Extension, Salesforce: a.SalesforceUser, Start: agent.Type(a.Availability)}
-		if a.DirectNumber != "" {
-			p.Direct = []call.Number{a.DirectNumber}
-		}
 		for _, n := range a.DisplayNumbers {
 			p.Display = append(p.Display, agent.DisplayNumber{Number: n.Number, Label: n.Label})
 		}

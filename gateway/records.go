@@ -38,7 +38,37 @@ func (g *Gateway) openStore(ctx context.Context) error {
 	if len(left) > 0 {
 		g.log.Warn("closed the calls that the last process left open", zap.Int("calls", len(left)))
 	}
+	g.forget(ctx)
 	return nil
+}
+
+// forgetCalls deletes, once an hour, the calls that may no longer be kept.
+func (g *Gateway) forgetCalls(ctx context.Context) {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			g.forget(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (g *Gateway) forget(ctx context.Context) {
+	keep := g.cfg.Node.KeepCalls
+	if keep == 0 {
+		return
+	}
+	n, err := g.store.Forget(ctx, time.Now().Add(-keep))
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		g.log.Warn("old calls not deleted", zap.Error(err))
+	case n > 0:
+		g.log.Info("old calls deleted", zap.Int("calls", n))
+	}
 }
 
 // abandoned is how a call ended whose gateway died: when that was last seen alive, or as late as we know the call to
