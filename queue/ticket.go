@@ -33,7 +33,7 @@ type Ticket struct {
 	Entered   time.Time     // set by the first Wait unless already set
 }
 
-// Turn is an agent reserved for a caller. One of Taken and Missed must be called, once; more are ignored.
+// Turn is an agent reserved for a caller. One of Taken, Missed and Left must be called, once; more are ignored.
 type Turn struct {
 	Agent string
 	Why   string // why this agent, in words
@@ -63,6 +63,9 @@ func (t *Turn) Missed(call.Reason) {
 		t.held.Release(0)
 	})
 }
+
+// Left says that the caller left while it rang: she has missed nothing, and is free for the next one.
+func (t *Turn) Left() { t.settle.Do(func() { t.held.Release(0) }) }
 
 // wait is a caller inside the distributor.
 type wait struct {

@@ -11,18 +11,30 @@ import (
 
 // calls are the stories being told, and the work beside them.
 type calls struct {
-	mu    sync.Mutex
-	going map[*story]struct{} // guarded by mu
-	work  sync.WaitGroup      // stories and what they started
+	mu      sync.Mutex
+	going   map[*story]struct{} // guarded by mu
+	stopped *call.Ending        // guarded by mu: set, calls that begin are ended at once
+	work    sync.WaitGroup      // stories and what they started
+
+	life      context.Context // of the work beside the stories
+	interrupt context.CancelFunc
 }
 
-func newCalls() *calls { return &calls{going: make(map[*story]struct{})} }
+func newCalls() *calls {
+	l := &calls{going: make(map[*story]struct{})}
+	l.life, l.interrupt = context.WithCancel(context.Background())
+	return l
+}
 
 func (l *calls) add(c *story) {
 	l.work.Add(1)
 	l.mu.Lock()
 	l.going[c] = struct{}{}
+	stopped := l.stopped
 	l.mu.Unlock()
+	if stopped != nil { // it came in while the calls were being ended
+		c.teller.Hangup(*stopped)
+	}
 }
 
 func (l *calls) remove(c *story) {
@@ -54,7 +66,11 @@ func (l *calls) active() []call.Record {
 	return active
 }
 
+// hangup ends every call that goes on, and those that begin from now on.
 func (l *calls) hangup(e call.Ending) {
+	l.mu.Lock()
+	l.stopped = &e
+	l.mu.Unlock()
 	for _, c := range l.all() {
 		c.teller.Hangup(e)
 	}

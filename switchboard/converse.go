@@ -1,6 +1,7 @@
 package switchboard
 
 import (
+	"context"
 	"time"
 
 	"github.com/cordboard/cordboard/call"
@@ -13,7 +14,7 @@ func (c *story) converse(answered call.Leg, id string) {
 	// Sound first, then the signalling that says so: the first word is not lost while the ACK travels.
 	caller.Audio().Hear(answered.Audio())
 	answered.Audio().Hear(caller.Audio())
-	if err := caller.Answer(caller.Context()); err != nil {
+	if err := c.pickUp(answered); err != nil {
 		c.ended(call.EndingOfError(err))
 		return
 	}
@@ -36,6 +37,14 @@ func (c *story) converse(answered call.Leg, id string) {
 			talk.grant(w, answered, caller)
 		}
 	}
+}
+
+// pickUp answers the caller. Who was to talk to him may leave before his ACK has come, which can take half a minute.
+func (c *story) pickUp(answered call.Leg) error {
+	ctx, cancel := context.WithCancelCause(c.teller.Context())
+	defer cancel(nil)
+	defer context.AfterFunc(answered.Context(), func() { cancel(context.Cause(answered.Context())) })()
+	return c.teller.Answer(ctx)
 }
 
 // conversation is two legs joined, and which of them put the other on hold.

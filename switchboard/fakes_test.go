@@ -105,6 +105,7 @@ type house struct {
 	opened, noted, closed, amended []call.Record
 	events                         []call.Event
 	onEvent                        func(call.Event)
+	silent                         bool
 }
 
 func (h *house) HasQueue(name string) bool { return name == "Service" }
@@ -150,7 +151,12 @@ func (h *house) works(ids ...string) {
 func (h *house) close() { h.queue.Close(); h.desk.Close() }
 
 func (h *house) Arrival(string) call.Source { return named("welcome") }
-func (h *house) Music(string) call.Source   { return named("music") }
+func (h *house) Music(string) call.Source {
+	if h.silent {
+		panic("no music")
+	}
+	return named("music")
+}
 
 func (h *house) Advise(ctx context.Context, _ string, _ routing.Inquiry) (routing.Advice, error) {
 	select {

@@ -104,10 +104,15 @@ func (c *story) queue(d routing.ToQueue) {
 
 // turn rings the agent whose turn it is; true when the call is over, false when the caller waits on.
 func (c *story) turn(turn *queue.Turn, patience time.Duration) (over bool) {
+	defer turn.Missed(call.Failed) // a story that fails gives her back too; after the outcome it does nothing
 	leg, reason := c.present(turn.Agent, turn.Why, patience, turn.Ringing)
+	if leg == nil && c.teller.Context().Err() != nil {
+		turn.Left()
+		return true
+	}
 	if leg == nil {
 		turn.Missed(reason)
-		return c.teller.Context().Err() != nil
+		return false
 	}
 	release := turn.Taken()
 	defer release()
@@ -155,6 +160,7 @@ func (c *story) present(id, why string, patience time.Duration, ringing func()) 
 		c.rings(id)
 	}})
 	if err == nil {
+		c.dialled(leg)
 		c.attempt(try)
 		return leg, ""
 	}
@@ -194,6 +200,7 @@ func (c *story) forward(d routing.ToNumber) {
 		c.ended(e)
 		return
 	}
+	c.dialled(leg)
 	c.attempt(try)
 	c.converse(leg, "")
 }

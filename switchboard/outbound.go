@@ -44,6 +44,7 @@ func (s *Switchboard) Outbound(leg call.Leg, o Order) {
 	case routing.ToAgent:
 		c.colleague(held, p, d.Agent)
 	case routing.ToQueue:
+		held.Connected() // the queue answers her at once
 		c.queue(d)
 	case routing.Refuse:
 		c.refuse(d)
@@ -99,7 +100,11 @@ func (c *story) colleague(held *agent.Reservation, from agent.Profile, to string
 
 // dial rings who is called and joins the two when the call is answered; answered tells everyone concerned.
 func (c *story) dial(held *agent.Reservation, i Invitation, answered ...func()) {
-	ctx, cancel := context.WithTimeoutCause(c.teller.Context(), c.Settings.Ring, &call.Ended{Ending: call.Ending{By: call.ByCustomer, Reason: call.NoAnswer}})
+	by := call.ByCustomer
+	if i.Agent != "" {
+		by = call.ByAgent
+	}
+	ctx, cancel := context.WithTimeoutCause(c.teller.Context(), c.Settings.Ring, &call.Ended{Ending: call.Ending{By: by, Reason: call.NoAnswer}})
 	defer cancel()
 	try := call.Attempt{Agent: i.Agent, Number: i.Out.Number, At: time.Now(), Why: "dialled"}
 	i.Rings = func() {
@@ -116,6 +121,7 @@ func (c *story) dial(held *agent.Reservation, i Invitation, answered ...func()) 
 		c.ended(e)
 		return
 	}
+	c.dialled(leg)
 	c.attempt(try)
 	held.Connected()
 	for _, tell := range answered {

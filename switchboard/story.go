@@ -17,8 +17,11 @@ type story struct {
 	teller call.Leg // the customer's, or for an outbound call the agent's until the customer answered
 	log    *zap.Logger
 
+	closed chan struct{} // closed when the ledger has the closed record
+
 	mu     sync.Mutex
 	record call.Record // guarded by mu: the story writes it, and so does whoever found out who the customer is
+	other  call.Leg    // guarded by mu: whom we dialled, once answered
 }
 
 // begin opens the record and starts to ask who the customer is. The caller defers end.
@@ -26,7 +29,7 @@ func (s *Switchboard) begin(teller call.Leg, r call.Record) *story {
 	if r.Started.IsZero() {
 		r.Started = time.Now()
 	}
-	c := &story{Switchboard: s, teller: teller, record: r,
+	c := &story{Switchboard: s, teller: teller, record: r, closed: make(chan struct{}),
 		log: s.Log.With(zap.String("call", string(r.ID)))}
 	s.calls.add(c)
 	s.meter.began()
@@ -40,6 +43,7 @@ func (s *Switchboard) begin(teller call.Leg, r call.Record) *story {
 // end closes the record, hangs up whoever told the story, and leaves the rest to those who deliver. Deferred itself, it
 // also ends a story that panicked.
 func (c *story) end() {
+	defer c.calls.remove(c)
 	ending := call.EndingOf(c.teller.Context())
 	if p := recover(); p != nil {
 		c.log.Error("panic contained", zap.String("in", "story"), zap.Any("panic", p), zap.Stack("stack"))
@@ -58,12 +62,29 @@ func (c *story) end() {
 		}
 	})
 	r := c.snapshot()
-	c.teller.Hangup(r.Ending)
+	c.hangup(r.Ending)
 	c.Ledger.Close(r)
+	close(c.closed)
 	c.meter.ended(r)
 	c.log.Info("call over", zap.Stringer("ending", r.Ending), zap.Duration("wait", r.Wait()), zap.Duration("talk", r.Talk()), zap.String("agent", r.Agent))
 	c.saw(call.Over, r.Agent)
-	c.calls.remove(c)
+}
+
+// dialled notes who answered, so that nobody is left on the line whatever becomes of the story.
+func (c *story) dialled(l call.Leg) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.other = l
+}
+
+func (c *story) hangup(e call.Ending) {
+	c.mu.Lock()
+	other := c.other
+	c.mu.Unlock()
+	c.teller.Hangup(e)
+	if other != nil {
+		other.Hangup(e)
+	}
 }
 
 // update changes the record.
@@ -79,8 +100,9 @@ func (c *story) snapshot() call.Record {
 	return c.record.Clone()
 }
 
-// saw tells the witness what has just happened.
+// saw tells the witness what has just happened. One with a fault does not end a call.
 func (c *story) saw(m call.Moment, agent string) {
+	defer c.contain("witness")
 	c.Witness.Saw(call.Event{At: time.Now(), Moment: m, Agent: agent, Record: c.snapshot()})
 }
 
@@ -101,6 +123,7 @@ func (c *story) matched(m call.Match) {
 		c.saw(call.Matched, r.Agent)
 		return
 	}
+	<-c.closed // else the closing record, which does not know him, would be written over this one
 	c.Ledger.Amend(r)
 }
 
@@ -114,6 +137,7 @@ func (c *story) identify() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.teller.Context()), c.Settings.Identify)
 	c.calls.background(func() {
 		defer cancel()
+		defer context.AfterFunc(c.calls.life, cancel)()
 		defer c.contain("identify")
 		m, err := c.Identifier.Identify(ctx, number)
 		if err != nil {

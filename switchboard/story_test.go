@@ -227,25 +227,6 @@ func TestWhatTheCRMSaysAfterTheEndIsAddedToTheRecord(t *testing.T) {
 	})
 }
 
-func TestAPanicInAStoryEndsThatCallOnly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t)
-		defer h.close()
-		h.works("anna")
-		h.answers["anna"] = time.Second
-		h.onEvent = func(e call.Event) {
-			if e.Moment == call.Answered {
-				panic("a watcher with a fault")
-			}
-		}
-		customer := inbound(mainNumber)(h)
-		h.over()
-		if r := h.settled(customer); r.Ending.Reason != call.Failed {
-			t.Errorf("ended %v", r.Ending)
-		}
-	})
-}
-
 func TestAnAgentMayShowOnlyHerOwnNumbers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)

@@ -123,9 +123,19 @@ func New(p Parts) *Switchboard {
 // Active are the calls that go on, oldest first.
 func (s *Switchboard) Active() []call.Record { return s.calls.active() }
 
-// Stop ends every call with this reason and waits until the stories have been told to their end, or ctx is over.
+// Stop ends every call with this reason, refuses what begins later, and waits until the stories have been told to their
+// end, or ctx is over. Whoever still asks the CRM who a customer is gets half of that time.
 func (s *Switchboard) Stop(ctx context.Context, why call.Reason) error {
 	s.calls.hangup(call.Ending{By: call.ByUs, Reason: why})
+	asking, cancel := ctx, context.CancelFunc(func() {})
+	if end, ok := ctx.Deadline(); ok {
+		asking, cancel = context.WithDeadline(ctx, time.Now().Add(time.Until(end)/2))
+	}
+	defer cancel()
+	if err := s.Wait(asking); err == nil {
+		return nil
+	}
+	s.calls.interrupt()
 	return s.Wait(ctx)
 }
 
