@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -315,7 +316,7 @@ func freePorts(t *testing.T, n int) int {
 	t.Helper()
 	const low, high = 10000, 16000
 	for range 100 {
-		first := low + 2*(int(time.Now().UnixNano()/1000)%((high-low-n)/2))
+		first := low + 2*rand.IntN((high-low-n)/2)
 		if allFree(t.Context(), first, n) {
 			return first
 		}

@@ -33,23 +33,30 @@ func TestWhatACustomerHearsIsOneStreamForLife(t *testing.T) {
 			cfg.RTP.Ports = configs.Ports{From: first, To: first + 39}
 			h := openHouse(t, cfg)
 			anna, carrier := h.phone("anna", c.browser), h.carrier(lab.PCMA())
-			wire := h.capture(cfg.RTP.Ports)
-			customer := h.wholeCall(carrier, anna)
-			packets, ok := wire.end()
-			if !ok {
-				t.Log("tshark does not capture here: looking at what the customer's end received")
-				packets = received(customer.Ear())
+			late := ""
+			for call := range 5 { // this machine has other work too: a fault of ours is there every time
+				wire := h.capture(cfg.RTP.Ports)
+				customer := h.wholeCall(carrier, anna, call)
+				packets, ok := wire.end()
+				if !ok {
+					t.Log("tshark does not capture here: looking at what the customer's end received")
+					packets = received(customer.Ear())
+				}
+				checkNumbers(t, packets)
+				if late = lateness(t, packets); late == "" {
+					return
+				}
 			}
-			checkStream(t, packets)
+			t.Error(late)
 		})
 	}
 }
 
-// wholeCall is a second or more each of music in the queue, agent, music on hold, and agent again.
-func (h *house) wholeCall(carrier *lab.Trunk, anna *lab.Browser) *lab.Call {
+// wholeCall is a second or more each of music in the queue, agent, music on hold, and agent again; her n-th call.
+func (h *house) wholeCall(carrier *lab.Trunk, anna *lab.Browser, n int) *lab.Call {
 	h.t.Helper()
 	customer := h.dial(carrier, mainNumber, lab.CallOptions{Sound: lab.Tone(440, -16)})
-	rung := h.rings(anna, 0)
+	rung := h.rings(anna, n)
 	customer.MustAnswer(h.t, patience)
 	h.eventually("music in the queue", func() bool { r := customer.Ear().Report(); return r.Packets > 60 && r.Level > -50 })
 	if err := rung.Answer(h.soon()); err != nil {
@@ -91,45 +98,50 @@ func received(e *lab.Ear) []seen {
 	return all
 }
 
-// checkStream looks at every packet. Of times it looks at a high percentile, since this machine has other work too.
-func checkStream(t *testing.T, all []seen) {
+// checkNumbers looks at every packet: one SSRC, each sequence number once and in order, timestamps that only grow.
+func checkNumbers(t *testing.T, all []seen) {
 	t.Helper()
 	if len(all) < 200 {
 		t.Fatalf("%d packets, want some seconds of them", len(all))
 	}
+	for i, p := range all[1:] {
+		before := all[i]
+		if p.ssrc != before.ssrc {
+			t.Fatalf("packet %d: SSRC %x after %x", i+1, p.ssrc, before.ssrc)
+		}
+		if p.sequence != before.sequence+1 {
+			t.Errorf("packet %d: sequence %d after %d", i+1, p.sequence, before.sequence)
+		}
+		if int32(p.timestamp-before.timestamp) <= 0 {
+			t.Errorf("packet %d: timestamp %d after %d", i+1, p.timestamp, before.timestamp)
+		}
+	}
+}
+
+// lateness says what is wrong with the times, empty if nothing is: timestamps run by the wall clock, and no silence is
+// longer than a jitter buffer.
+func lateness(t *testing.T, all []seen) string {
+	t.Helper()
 	const rate = 8000
 	var offs, gaps []time.Duration
 	for i, p := range all {
-		wall := p.at - all[0].at
 		clock := time.Duration(p.timestamp-all[0].timestamp) * time.Second / rate
-		offs = append(offs, wall-clock)
-		if i == 0 {
-			continue
+		offs = append(offs, p.at-all[0].at-clock)
+		if i > 0 {
+			gaps = append(gaps, p.at-all[i-1].at)
 		}
-		before := all[i-1]
-		if p.ssrc != before.ssrc {
-			t.Fatalf("packet %d: SSRC %x after %x", i, p.ssrc, before.ssrc)
-		}
-		if p.sequence != before.sequence+1 {
-			t.Errorf("packet %d: sequence %d after %d", i, p.sequence, before.sequence)
-		}
-		if int32(p.timestamp-before.timestamp) <= 0 {
-			t.Errorf("packet %d: timestamp %d after %d", i, p.timestamp, before.timestamp)
-		}
-		gaps = append(gaps, p.at-before.at)
 	}
 	usual := percentile(offs, 50)
 	for i, off := range offs {
 		offs[i] = (off - usual).Abs()
 	}
-	off, gap := percentile(offs, 95), percentile(gaps, 99)
-	t.Logf("%d packets; 95 of 100 within %s of the wall clock, 99 within %s of each other", len(all), off, gap)
-	if off > 60*time.Millisecond {
-		t.Errorf("timestamps are up to %s from the wall clock", off)
+	off, gap := percentile(offs, 99), percentile(gaps, 99)
+	words := fmt.Sprintf("%d packets; 99 of 100 within %s of the wall clock and %s of each other", len(all), off, gap)
+	t.Log(words)
+	if off > 60*time.Millisecond || gap > 100*time.Millisecond {
+		return words
 	}
-	if gap > 100*time.Millisecond {
-		t.Errorf("up to %s between packets", gap)
-	}
+	return ""
 }
 
 func percentile(all []time.Duration, n int) time.Duration {
