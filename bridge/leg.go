@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -194,9 +195,16 @@ func (l *leg) serve(d *sip.Dialog) {
 	})
 }
 
+// goodbye is how long a BYE may take after the sound has ended: a browser that hangs up closes both, by different ways,
+// and an ordinary end must not pass for a lost connection.
+const goodbye = time.Second
+
 // listen is the leg's goroutine: it owns every negotiation after the first.
 func (l *leg) listen(d *sip.Dialog) {
 	sounds, lost := l.sounds, (<-chan struct{})(nil)
+	silent := time.NewTimer(0)
+	silent.Stop()
+	defer silent.Stop()
 	for {
 		select {
 		case <-d.Context().Done():
@@ -206,6 +214,8 @@ func (l *leg) listen(d *sip.Dialog) {
 			sounds, lost = nil, l.sound().Done()
 		case <-lost:
 			lost = nil
+			silent.Reset(goodbye)
+		case <-silent.C:
 			l.log.Warn("sound lost", zap.Error(l.sound().Err()))
 			l.Hangup(call.Ending{By: call.ByUs, Reason: call.MediaLost})
 		case r := <-d.Requests():

@@ -298,3 +298,26 @@ func TestABrowserIsALegToo(t *testing.T) {
 	story.Hangup(call.Ending{By: call.ByAgent, Reason: call.SignalLost})
 	customer.MustEnd(t, patience)
 }
+
+// A browser that hangs up closes its sound as well, and that may be heard before its BYE: an ordinary end all the same.
+func TestABrowserThatHangsUpHasNotLostItsSound(t *testing.T) {
+	h := newHouse(t)
+	page := h.page("anna", lab.PCMA())
+	for n := range 5 {
+		d := h.calls(Invitation{Agent: "anna", From: thisCall})
+		rung := h.rung(page, n)
+		if err := rung.Answer(h.soon()); err != nil {
+			t.Fatal(err)
+		}
+		if e := h.ended(d); d.leg == nil {
+			t.Fatal(e)
+		}
+		h.happens("the path", rung.Connected())
+		if err := rung.Bye(h.soon()); err != nil { // closes the sound first
+			t.Fatal(err)
+		}
+		if e := h.over(d.leg); e != (call.Ending{By: call.ByAgent, Reason: call.Hungup}) {
+			t.Errorf("her leg ended %v", e)
+		}
+	}
+}
