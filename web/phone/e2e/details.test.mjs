@@ -176,6 +176,24 @@ test('the phone’s tab, reloaded on details, is the phone again', async (t) => 
   await shown(phone, answered.id);
 });
 
+test('M5: a call comes back to a page that was reloaded on details', async (t) => {
+  const phone = await anna(t);
+  const { id } = await gateway.dev('ring', { number: '+358400000001', queue: 'Sales' });
+  await phone.rings();
+  await phone.answer();
+  await phone.page.evaluate((to) => (location.hash = `#/calls/${to}`), id);
+  await shown(phone, id);
+  // The tab writes down every second that it is on the call.
+  await phone.page.waitForTimeout(2_000);
+  await phone.reload();
+  await phone.registered();
+  await gateway.dev('ring', { id, number: '+358400000001', queue: 'Sales', auto: true });
+  await phone.page.getByText('You are on a call').or(phone.page.locator('[data-testid="call"][data-phase="talking"]')).waitFor();
+  if ((await phone.at('to-phone').count()) > 0) await phone.at('to-phone').click();
+  await phone.phase('talking');
+  await phone.hangUp();
+});
+
 test('what cannot be shown is said in words', async (t) => {
   const reader = await open(t, link('01hxsomebodyelses'));
   await reader.login('anna', 'demo-anna');

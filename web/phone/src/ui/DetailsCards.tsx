@@ -179,7 +179,7 @@ function Routing({ call: { routing } }: { call: CallDetails }) {
           ))}
         </ol>
       )}
-      {routing !== undefined && told.length > 0 && <p className="cb-soft">Decided in {spoken(routing.took_seconds)}</p>}
+      {routing !== undefined && routing.took_seconds > 0 && <p className="cb-soft">Decided in {spoken(routing.took_seconds)}</p>}
     </Card>
   );
 }
