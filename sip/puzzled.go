@@ -30,7 +30,9 @@ const (
 	maxPuzzled = 4096
 )
 
-func newPuzzled() *puzzled { return &puzzled{since: map[asked]time.Time{}, plain: map[asked]time.Time{}} }
+func newPuzzled() *puzzled {
+	return &puzzled{since: map[asked]time.Time{}, plain: map[asked]time.Time{}}
+}
 
 func askedOf(req *sip.Request) asked {
 	return asked{flowOf(req).Remote.Addr(), req.From().Address.User, req.Method}
