@@ -199,7 +199,7 @@ func (a *seat) number() string { return fmt.Sprintf("+35829300%d", 2000+a.who) }
 // called places a call to her and returns both ends of it, ringing.
 func (a *seat) called() (customer, rung *lab.Call, err error) {
 	var phone peer = a.desks[a.who]
-	before := 0
+	var before int
 	if b := a.browsers[a.who]; b != nil {
 		phone, before = b, incoming(b.Calls())
 	} else {
