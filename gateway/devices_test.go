@@ -199,9 +199,7 @@ func TestADeclinedCallGoesToTheNextAgent(t *testing.T) {
 	customer := h.dial(h.carrier(lab.PCMA()), mainNumber, lab.CallOptions{})
 	h.reached(anna, 0).Decline(603, "Decline") // smart routing: she owns his last case
 	rung := h.reached(bo, 0)
-	if r := customer.Ear().Report(); r.SSRCs != 1 {
-		t.Errorf("while he waits he hears %v", r)
-	}
+	h.eventually("sound while he waits", func() bool { return customer.Ear().Report().SSRCs == 1 })
 	if err := rung.Answer(h.soon()); err != nil {
 		t.Fatal(err)
 	}
