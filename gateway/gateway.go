@@ -105,13 +105,29 @@ func (g *Gateway) Close(ctx context.Context) error {
 		errs = append(errs, g.board.Stop(stopping, call.Stopped))
 		cancel()
 	}
-	for i := len(g.closers) - 1; i >= 0; i-- {
-		if err := g.closers[i].close(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("close %s: %w", g.closers[i].what, err))
+	closers := g.closers
+	g.closers = nil
+	for i := len(closers) - 1; i >= 0; i-- {
+		if err := inTime(ctx, closers[i].close); err != nil {
+			errs = append(errs, fmt.Errorf("close %s: %w", closers[i].what, err))
 		}
 	}
-	g.closers = nil
 	return errors.Join(errs...)
+}
+
+// inTime closes one part. One that does not end keeps nobody from closing what comes after it: the last rows must reach
+// the disk whatever hangs above.
+func inTime(ctx context.Context, close func(context.Context) error) error {
+	done := make(chan error, 1)
+	go func() { done <- close(ctx) }()
+	timer := time.NewTimer(CloseTimeout / 2)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+		return errors.New("it does not end; left as it is")
+	}
 }
 
 // opened notes how to give something back.

@@ -177,12 +177,13 @@ func (d *Distributor) handOut() (again bool) {
 }
 
 func (d *Distributor) state() state {
-	s := state{now: time.Now()}
+	s := state{now: time.Now(), present: make(map[string]bool)}
 	for _, w := range d.waiting {
 		q := d.queues[w.ticket.Queue]
 		s.callers = append(s.callers, caller{ticket: w.ticket, members: q.Members, ageing: q.Ageing, missed: w.missed})
 	}
 	for _, a := range d.desk.All() {
+		s.present[a.ID] = a.Work != agent.Unreachable && a.Availability.Type.Takes(agent.QueueCall)
 		if a.Free(agent.QueueCall) {
 			s.agents = append(s.agents, candidate{id: a.ID, idleSince: a.IdleSince, resting: d.rests[a.ID]})
 		}

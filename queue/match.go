@@ -12,6 +12,7 @@ type state struct {
 	now     time.Time
 	callers []caller
 	agents  []candidate
+	present map[string]bool // who could take a queue call sooner or later: at work, with a phone
 }
 
 // caller is somebody who waits, as match sees him.
@@ -72,7 +73,7 @@ func (c caller) choose(s state, taken map[string]bool) (best candidate, why stri
 				return a, "preferred: asked for by name", true
 			}
 		}
-		if c.holdsFor(s.now) {
+		if s.present[c.ticket.Preferred] && c.holdsFor(s.now) {
 			return candidate{}, "", false
 		}
 	}
@@ -91,7 +92,7 @@ func (c caller) choose(s state, taken map[string]bool) (best candidate, why stri
 	return best, fmt.Sprintf("level %d, idle longest (%s)", c.members[best.id], s.now.Sub(best.idleSince).Round(time.Second)), true
 }
 
-// holdsFor reports whether the caller still waits for the one he prefers. Once she missed him he does not.
+// holdsFor reports whether the caller still waits for the one he prefers, if she is there. Once she missed him he does not.
 func (c caller) holdsFor(now time.Time) bool {
 	return c.missed[c.ticket.Preferred].IsZero() && now.Before(c.ticket.Entered.Add(c.ticket.HoldFor))
 }

@@ -52,7 +52,7 @@ func TestMatch(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := ""
-			for _, p := range match(state{now: now, callers: c.callers, agents: c.agents}) {
+			for _, p := range match(state{now: now, callers: c.callers, agents: c.agents, present: map[string]bool{"anna": true, "bo": true}}) {
 				got += fmt.Sprintf("%s→%s ", p.ticket.Call, p.agent)
 				if p.why == "" {
 					t.Error("a decision without a reason")
@@ -172,6 +172,19 @@ func TestAMissedCallerKeepsHisPlace(t *testing.T) {
 		if got := <-took; got != "second" {
 			t.Errorf("then %s", got)
 		}
+	})
+}
+
+func TestNobodyWaitsForAPreferredAgentWhoIsNotThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		desk, d := office(t, 0, "anna", "bo")
+		desk.Devices("bo", 0)
+		start := time.Now()
+		turn, err := d.Wait(t.Context(), &Ticket{Call: "c", Queue: "Sales", Preferred: "bo", HoldFor: 20 * time.Second})
+		if err != nil || turn.Agent != "anna" || time.Since(start) != 0 {
+			t.Fatalf("turn %+v after %v, %v", turn, time.Since(start), err)
+		}
+		turn.Missed(call.NoAnswer)
 	})
 }
 

@@ -251,7 +251,7 @@ func (e *Endpoint) leave() {
 }
 
 // Drain refuses new calls with 503 and Retry-After (rounded up to seconds), and answers OPTIONS with 503 so that
-// trunks go elsewhere. Calls that are up go on.
+// trunks go elsewhere. Calls that are up go on, and our own devices may still be rung for those who wait.
 func (e *Endpoint) Drain(retryAfter time.Duration) {
 	e.drain.Store(max(1, int64(math.Ceil(retryAfter.Seconds()))))
 }

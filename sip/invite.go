@@ -35,7 +35,8 @@ func (e *Endpoint) Invite(ctx context.Context, inv Invitation) (d *Dialog, answe
 	if ctx.Err() != nil {
 		return nil, nil, context.Cause(ctx)
 	}
-	if retry, draining := e.draining(); draining {
+	_, outside := inv.To.(ToTrunk) // a caller who waits already is still served while we drain: agents go on ringing
+	if retry, draining := e.draining(); draining && outside {
 		return nil, nil, &Refused{Status: 503, Reason: phraseOf(503), Header: []Header{retry}}
 	}
 	d, err = e.caller(ctx, inv)

@@ -1215,7 +1215,7 @@ export interface operations {
                         /** @enum {string} */
                         event: "agent";
                     } | {
-                        data: components["schemas"]["Queue"][] | null;
+                        data: components["schemas"]["Queue"][];
                         /** @enum {string} */
                         event: "queues";
                     } | {
