@@ -237,6 +237,11 @@ func TestAnsweredInTheMomentTheCallerLeaves(t *testing.T) {
 		both.Go(c.Cancel)
 		both.Go(func() { _ = story.Answer(h.soon()) }) // either outcome is right
 		both.Wait()
+		select {
+		case <-c.Answered(): // he was too late to cancel, and hangs up as one does
+			_ = c.Bye(h.soon())
+		default:
+		}
 		if e := c.MustEnd(t, patience); e.Reason != "cancelled" && e.Reason != "bye" {
 			t.Errorf("the caller's call ended %v", e)
 		}
