@@ -111,6 +111,9 @@ func (l *leg) prepare(like *rtp.Codec) (rtp.Session, []byte, error) {
 	if l.session != nil || l.fault != nil {
 		return l.session, l.answer, l.fault
 	}
+	if l.ctx.Err() != nil { // close has looked for a session, or is about to: one made now would be nobody's
+		return nil, nil, context.Cause(l.ctx)
+	}
 	session, err := l.makeSession(first(like, l.allowed))
 	if err != nil {
 		l.fault = err
