@@ -73,7 +73,7 @@ func TestARealChromiumCallsAndIsCalled(t *testing.T) {
 				defer cancel()
 				c := exec.CommandContext(ctx, chromium, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
 					"--disable-background-networking", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
-					"--autoplay-policy=no-user-gesture-required", "--disable-features=WebRtcHideLocalIpsWithMdns", "--allow-loopback-in-peer-connection", "--user-data-dir="+t.TempDir(), "--remote-debugging-port=0",
+					"--autoplay-policy=no-user-gesture-required", "--disable-features=WebRtcHideLocalIpsWithMdns", "--allow-loopback-in-peer-connection", "--user-data-dir="+profileDir(t), "--remote-debugging-port=0",
 					address+"/?role="+role)
 				c.WaitDelay = 5 * time.Second
 				if err := c.Start(); err != nil {
@@ -143,4 +143,16 @@ func judge(t *testing.T, raw string, s *Session) {
 	if q := s.Quality(); q.Received < 150 || q.Lost > q.Received/50 {
 		t.Fatalf("we heard badly: %+v", q)
 	}
+}
+
+// profileDir is a folder for the browser's profile. Its last child processes may still write to it for a moment when the
+// browser has ended; what cannot be removed then is left to the system's own sweeping.
+func profileDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "cordboard-chromium-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
