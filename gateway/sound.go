@@ -14,6 +14,7 @@ import (
 	"github.com/cordboard/cordboard/rtp/browser"
 	"github.com/cordboard/cordboard/rtp/codec"
 	"github.com/cordboard/cordboard/rtp/udp"
+	"github.com/cordboard/cordboard/rtp/wire"
 )
 
 // sounds makes the media of legs; it is the bridge's Sound and the switchboard's Sounds.
@@ -22,6 +23,7 @@ type sounds struct {
 	metronome *rtp.Metronome
 	metrics   *rtp.Metrics
 	coders    *codec.Coders
+	loops     *wire.Loops
 	ports     *udp.Ports
 	browsers  *browser.Network
 	music     *music
@@ -36,13 +38,23 @@ func (g *Gateway) openSound(context.Context) error {
 	}
 	s := &sounds{gateway: g, metronome: rtp.NewMetronome(runtime.GOMAXPROCS(0)), coders: coders}
 	g.opened("metronome", func(context.Context) error { s.metronome.Close(); return nil })
-	s.metronome.ReportPanics(func(p any, stack []byte) {
+	panicked := func(p any, stack []byte) {
 		g.log.Error("panic contained", zap.String("in", "sound"), zap.Any("panic", p), zap.ByteString("stack", stack))
+	}
+	s.metronome.ReportPanics(panicked)
+	if s.loops, err = wire.Start(wire.Config{Hold: true, Panicked: panicked}); err != nil {
+		return err
+	}
+	// The threads that read keep a processor each, beside those that everything else runs on.
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + s.loops.Threads())
+	g.opened("media threads", func(context.Context) error {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) - s.loops.Threads())
+		return s.loops.Close()
 	})
 	if s.metrics, err = rtp.NewMetrics(g.metrics); err != nil {
 		return err
 	}
-	if s.ports, err = g.openPorts(); err != nil {
+	if s.ports, err = g.openPorts(s.loops); err != nil {
 		return err
 	}
 	g.opened("RTP ports", func(context.Context) error { return s.ports.Close() })
@@ -63,12 +75,13 @@ func (g *Gateway) openSound(context.Context) error {
 	return nil
 }
 
-func (g *Gateway) openPorts() (*udp.Ports, error) {
+func (g *Gateway) openPorts(loops *wire.Loops) (*udp.Ports, error) {
 	bind, err := addresses("rtp.address", g.cfg.RTP.Address)
 	if err != nil {
 		return nil, err
 	}
-	c := udp.PortsConfig{Bind: bind[0], Low: uint16(g.cfg.RTP.Ports.From), High: uint16(g.cfg.RTP.Ports.To), Rest: g.cfg.RTP.Rest, Registry: g.metrics}
+	c := udp.PortsConfig{Bind: bind[0], Low: uint16(g.cfg.RTP.Ports.From), High: uint16(g.cfg.RTP.Ports.To), Rest: g.cfg.RTP.Rest,
+		Loops: loops, Registry: g.metrics}
 	if g.cfg.RTP.Advertise != "" {
 		shown, err := addresses("rtp.advertise", g.cfg.RTP.Advertise)
 		if err != nil {

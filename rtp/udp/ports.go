@@ -1,17 +1,17 @@
 package udp
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cordboard/cordboard/rtp/wire"
 )
 
 // ErrNoPort says that every pair of ports in the range is in use, resting or taken by others.
@@ -25,11 +25,8 @@ const (
 	longestRest = 10 * time.Minute
 )
 
-// Buffers of a socket in bytes: a second of sound, so that a pause of ours loses nothing.
-const (
-	readBuffer  = 256 << 10
-	writeBuffer = 128 << 10
-)
+// readBuffer of a socket in bytes: a second of sound, so that a pause of ours loses nothing.
+const readBuffer = 256 << 10
 
 // PortsConfig says where sessions receive.
 type PortsConfig struct {
@@ -38,33 +35,38 @@ type PortsConfig struct {
 	Low, High uint16     // range; RTP takes even ports, RTCP the odd ones above; 0: the defaults
 	// Rest is how long a port stays silent after its session before the next one gets it, so that nobody hears the last
 	// caller; while packets still come it goes on resting, up to ten minutes. 0: 10 s.
-	Rest     time.Duration
+	Rest time.Duration
+	// Loops read the ports; nil: the pool starts a thread of its own, which ends with it.
+	Loops    *wire.Loops
 	Registry prometheus.Registerer // for cordboard_rtp_ports_in_use and cordboard_rtp_ports_resting; nil: not counted
 }
 
 // Ports is the pool of RTP ports of the process. All methods are safe for concurrent use.
 type Ports struct {
 	config PortsConfig
+	loops  *wire.Loops
 
 	mu      sync.Mutex
-	cursor  int                  // guarded by mu: the pair to try next
-	inUse   map[int]bool         // guarded by mu: by number of the pair
-	resting map[int]*restingPort // guarded by mu
-	closed  bool                 // guarded by mu
-	wake    chan struct{}        // capacity 1: something began to rest, or closed
+	cursor  int           // guarded by mu: the pair to try next
+	inUse   map[int]bool  // guarded by mu: by number of the pair
+	resting map[int]bool  // guarded by mu: likewise
+	rests   []restingPort // guarded by mu: the one that has rested first comes first
+	closed  bool          // guarded by mu
+	wake    chan struct{} // capacity 1: something began to rest, or closed
 	done    sync.WaitGroup
 }
 
 // restingPort still has its socket, to see whether packets come.
 type restingPort struct {
-	conn         *net.UDPConn
+	number       int
+	socket       *wire.Socket
 	until, limit time.Time
 }
 
 // pair is what a session holds: the sockets of RTP and RTCP.
 type pair struct {
 	number       int
-	rtp, control *net.UDPConn
+	rtp, control *wire.Socket
 }
 
 // NewPorts checks the configuration and opens the pool.
@@ -91,10 +93,17 @@ func NewPorts(c PortsConfig) (*Ports, error) {
 	if int(c.High)-int(c.Low) < 1 {
 		return nil, fmt.Errorf("rtp ports: the range %d-%d holds no pair", c.Low, c.High)
 	}
-	p := &Ports{config: c, inUse: map[int]bool{}, resting: map[int]*restingPort{}, wake: make(chan struct{}, 1)}
+	p := &Ports{config: c, loops: c.Loops, inUse: map[int]bool{}, resting: map[int]bool{}, wake: make(chan struct{}, 1)}
 	p.cursor = rand.IntN(p.pairs())
 	if err := p.register(); err != nil {
 		return nil, err
+	}
+	if p.loops == nil {
+		own, err := wire.Start(wire.Config{Threads: 1})
+		if err != nil {
+			return nil, err
+		}
+		p.loops = own
 	}
 	p.done.Go(p.wakeRested)
 	return p, nil
@@ -107,17 +116,21 @@ func (p *Ports) InUse() int {
 	return len(p.inUse)
 }
 
-// Close ends the rest of all ports and waits for the pool's goroutine. Sessions keep theirs until they close.
+// Close ends the rest of all ports and waits for what the pool has running. Sessions keep theirs until they close.
 func (p *Ports) Close() error {
 	p.mu.Lock()
 	p.closed = true
-	for n, r := range p.resting {
-		_ = r.conn.Close() // a socket that only drains; nothing can be lost
-		delete(p.resting, n)
+	for _, r := range p.rests {
+		_ = r.socket.Close() // a socket that only drains; nothing can be lost
 	}
+	p.rests = nil
+	clear(p.resting)
 	p.mu.Unlock()
 	p.ring()
 	p.done.Wait()
+	if p.config.Loops == nil {
+		return p.loops.Close()
+	}
 	return nil
 }
 
@@ -168,7 +181,7 @@ func (p *Ports) reserve() (n int, err error) {
 	for range p.pairs() {
 		n := p.cursor
 		p.cursor = (p.cursor + 1) % p.pairs()
-		if !p.inUse[n] && p.resting[n] == nil {
+		if !p.inUse[n] && !p.resting[n] {
 			p.inUse[n] = true
 			return n, nil
 		}
@@ -179,37 +192,26 @@ func (p *Ports) reserve() (n int, err error) {
 
 func (p *Ports) open(n int) (*pair, error) {
 	port := p.config.Low + uint16(2*n)
-	conn, err := listen(netip.AddrPortFrom(p.config.Bind, port))
+	sound, err := p.listen(port)
 	if err != nil {
 		return nil, err
 	}
-	control, err := listen(netip.AddrPortFrom(p.config.Bind, port+1))
+	control, err := p.listen(port + 1)
 	if err != nil {
-		return nil, errors.Join(err, conn.Close())
+		return nil, errors.Join(err, sound.Close())
 	}
-	return &pair{number: n, rtp: conn, control: control}, nil
+	return &pair{number: n, rtp: sound, control: control}, nil
 }
 
-func listen(at netip.AddrPort) (*net.UDPConn, error) {
-	network := "udp4"
-	if at.Addr().Is6() {
-		network = "udp6"
-	}
-	conn, err := new(net.ListenConfig).ListenPacket(context.Background(), network, at.String())
-	if err != nil {
-		return nil, err
-	}
-	udp := conn.(*net.UDPConn)
-	// The kernel may grant less; a small buffer is no reason to refuse a call.
-	_ = udp.SetReadBuffer(readBuffer)
-	_ = udp.SetWriteBuffer(writeBuffer)
-	return udp, nil
+func (p *Ports) listen(port uint16) (*wire.Socket, error) {
+	return p.loops.Open(wire.SocketConfig{Address: netip.AddrPortFrom(p.config.Bind, port), ReadBuffer: readBuffer})
 }
 
 // give takes a pair back; nobody reads from it any more.
 func (p *Ports) give(taken *pair) {
 	_ = taken.control.Close() // nothing is lost: the session has said BYE
-	drain(taken.rtp)
+	taken.rtp.Stop()
+	taken.rtp.Drain()
 	p.mu.Lock()
 	delete(p.inUse, taken.number)
 	if p.closed {
@@ -218,9 +220,13 @@ func (p *Ports) give(taken *pair) {
 		return
 	}
 	now := time.Now()
-	p.resting[taken.number] = &restingPort{conn: taken.rtp, until: now.Add(p.config.Rest), limit: now.Add(longestRest)}
+	p.resting[taken.number] = true
+	p.rests = append(p.rests, restingPort{number: taken.number, socket: taken.rtp, until: now.Add(p.config.Rest), limit: now.Add(longestRest)})
+	first := len(p.rests) == 1
 	p.mu.Unlock()
-	p.ring()
+	if first { // else the timer is set for one that has rested earlier
+		p.ring()
+	}
 }
 
 func (p *Ports) ring() {
@@ -251,37 +257,20 @@ func (p *Ports) wakeRested() {
 func (p *Ports) endRests(now time.Time) (next time.Duration, open bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	next = time.Hour
-	for n, r := range p.resting {
-		if now.Before(r.until) {
-			next = min(next, r.until.Sub(now))
+	for len(p.rests) > 0 && !now.Before(p.rests[0].until) {
+		r := p.rests[0]
+		p.rests[0] = restingPort{}
+		p.rests = p.rests[1:]
+		if r.socket.Drain() && now.Before(r.limit) {
+			r.until = now.Add(p.config.Rest) // all rest equally long, so the order stays
+			p.rests = append(p.rests, r)
 			continue
 		}
-		if drain(r.conn) && now.Before(r.limit) {
-			r.until = now.Add(p.config.Rest)
-			next = min(next, p.config.Rest)
-			continue
-		}
-		_ = r.conn.Close() // it only drained
-		delete(p.resting, n)
+		_ = r.socket.Close() // it only drained
+		delete(p.resting, r.number)
 	}
-	return next, !p.closed
-}
-
-// drain throws away what has come to a socket, without waiting, and reports whether there was anything.
-func drain(conn *net.UDPConn) (any bool) {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return false
+	if len(p.rests) == 0 {
+		return time.Hour, !p.closed
 	}
-	var one [1]byte
-	err = raw.Control(func(fd uintptr) {
-		for range 10000 {
-			if _, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_DONTWAIT); err != nil {
-				return
-			}
-			any = true
-		}
-	})
-	return any && err == nil
+	return p.rests[0].until.Sub(now), !p.closed
 }

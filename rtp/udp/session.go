@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/cordboard/cordboard/rtp"
+	"github.com/cordboard/cordboard/rtp/wire"
 )
 
 // Config is what a session needs. Ports and Metronome are required.
@@ -55,24 +56,17 @@ type Session struct {
 	ports       *pair
 	negotiation *rtp.Negotiation // owned by the goroutine that negotiates
 	latch       latch
-	to          atomic.Pointer[netip.AddrPort] // where RTP goes; nil: nowhere
-	control     atomic.Pointer[controlPath]    // where RTCP goes; nil: nowhere
-	agreed      atomic.Pointer[time.Time]      // when the last negotiation was; nil: none yet
-	strangers   atomic.Uint64                  // packets from addresses that were not believed
+	to          atomic.Pointer[wire.Address] // where RTP goes; nil: nowhere
+	control     atomic.Pointer[controlPath]  // where RTCP goes; nil: nowhere
+	agreed      atomic.Pointer[time.Time]    // when the last negotiation was; nil: none yet
+	strangers   atomic.Uint64                // packets from addresses that were not believed
 
 	connected     chan struct{}
 	connectedOnce sync.Once
 	done          chan struct{}
 	err           error // written before done is closed
-	closing       chan struct{}
 	closeOnce     sync.Once
-	readers       sync.WaitGroup
-}
-
-// controlPath is where RTCP goes.
-type controlPath struct {
-	to  netip.AddrPort
-	mux bool
+	reports       reports
 }
 
 // The interface this package is for.
@@ -89,14 +83,18 @@ func Open(c Config) (*Session, error) {
 	}
 	s := &Session{
 		config: c, log: cmp.Or(c.Log, zap.NewNop()), ports: ports, latch: latch{window: c.LatchWindow},
-		connected: make(chan struct{}), done: make(chan struct{}), closing: make(chan struct{}),
+		connected: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.Core = rtp.NewCore(rtp.CoreConfig{Name: c.Name, Leg: c.Leg, Metrics: c.Metrics, StreamConfig: rtp.StreamConfig{
 		Write: s.send, Metronome: c.Metronome, Coders: c.Coders, Fill: c.Fill,
 	}})
 	s.negotiation = rtp.NewNegotiation(rtp.Terms{Local: s.Local(), Codecs: c.Codecs, Playback: c.Playback})
-	s.readers.Go(s.readSound)
-	s.readers.Go(s.readControl)
+	if err := errors.Join(ports.rtp.Read(s.take), ports.control.Read(s.takeControlPort)); err != nil {
+		c.Ports.give(ports)
+		s.Core.Close()
+		return nil, fmt.Errorf("open an RTP session: %w", err)
+	}
+	s.startReports()
 	return s, nil
 }
 
@@ -147,7 +145,7 @@ func (s *Session) use(a *rtp.Agreement) {
 	s.latch.negotiated(a.Remote, now)
 	s.aim()
 	if a.Control.IsValid() {
-		s.control.Store(&controlPath{to: a.Control, mux: a.Mux})
+		s.control.Store(newControlPath(a.Control, a.Mux))
 	}
 	s.SetFormats(a.Send, a.Receive, a.Direction)
 	s.connectedOnce.Do(func() { close(s.connected) })
@@ -156,7 +154,7 @@ func (s *Session) use(a *rtp.Agreement) {
 // aim sends to where the far side is now known to be.
 func (s *Session) aim() {
 	if to := s.latch.where(); to.IsValid() {
-		s.to.Store(&to)
+		s.to.Store(wire.AddressOf(to))
 	}
 }
 
@@ -176,16 +174,15 @@ func (s *Session) Err() error {
 	}
 }
 
-// Close says BYE, ends the outgoing stream, waits for the goroutines and lets the ports rest. Closing twice is harmless.
+// Close ends the outgoing stream, says BYE, lets go of the sockets and lets the ports rest. Nothing of the session is
+// running when it returns, so it must not be called from within a sink. Closing twice is harmless.
 func (s *Session) Close() error {
 	s.closeOnce.Do(func() {
 		s.Out().Close()
+		s.stopReports()
 		s.sendControl(s.Farewell(time.Now()))
-		close(s.closing)
-		// A deadline in the past ends the reads; the socket itself rests with the pool.
-		_ = s.ports.rtp.SetReadDeadline(time.Unix(1, 0))
-		_ = s.ports.control.SetReadDeadline(time.Unix(1, 0))
-		s.readers.Wait()
+		s.ports.rtp.Stop() // the socket itself rests with the pool
+		s.ports.control.Stop()
 		s.Core.Close()
 		s.config.Ports.give(s.ports)
 		q := s.Quality()
@@ -203,6 +200,5 @@ func (s *Session) send(packet []byte) error {
 	if to == nil {
 		return errNowhere
 	}
-	_, err := s.ports.rtp.WriteToUDPAddrPort(packet, *to)
-	return err
+	return s.ports.rtp.Send(packet, to)
 }
