@@ -120,9 +120,8 @@ func (l *loop) ring() {
 
 // run reads until the loop is closed.
 func (l *loop) run() {
-	runtime.LockOSThread() // and never unlocked: the thread ends with the loop, and its priority with it
-	// Sound is late when it waits behind a burst of calls being set up. Who may not have priority does without.
-	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, -10)
+	// It is not locked to its thread: the scheduler interrupts it every 10 ms, and to come back to one certain thread would
+	// then take two wake-ups, with sound waiting for both.
 	for !l.ended.Load() {
 		n := 0
 		if l.loops.config.Hold {
