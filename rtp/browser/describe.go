@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pion/sdp/v3"
 
 	"github.com/cordboard/cordboard/rtp"
+	"github.com/cordboard/cordboard/rtp/ice"
 )
 
 // maxDescription is the longest SDP we read, in bytes.
@@ -21,7 +23,12 @@ type transport struct {
 	setup       string // RFC 4145 section 4: active, passive, actpass
 	bundle      bool   // the description has a BUNDLE group (RFC 9143)
 	mids        []string
+	lite, once  bool // see ice.Remote
+	candidates  []ice.Candidate
 }
+
+// maxCandidates bounds what is read of a description. A browser with many networks has twenty.
+const maxCandidates = 32
 
 // read splits a browser's description into its transport and a plain one that says the rest, for rtp.Negotiation.
 func read(raw []byte) (*transport, []byte, error) {
@@ -70,6 +77,9 @@ func (t *transport) take(d *sdp.SessionDescription, m *sdp.MediaDescription) err
 	if !isICE(t.ufrag, 4) || !isICE(t.pwd, 22) {
 		return &rtp.Unacceptable{Why: "there is no ICE user and password: this is not a browser's description"}
 	}
+	_, t.lite = d.Attribute("ice-lite")
+	t.once = slices.Contains(strings.Fields(value("ice-options")), "ice2")
+	t.candidates = candidatesOf(m)
 	for _, attributes := range [...][]sdp.Attribute{m.Attributes, d.Attributes} {
 		for _, a := range attributes {
 			hash, digest, _ := strings.Cut(a.Value, " ")
@@ -89,6 +99,28 @@ func (t *transport) take(d *sdp.SessionDescription, m *sdp.MediaDescription) err
 		return &rtp.Unacceptable{Why: fmt.Sprintf("a DTLS role (setup) of %.20q is none", t.setup)}
 	}
 	return nil
+}
+
+// candidatesOf reads the UDP addresses of an m-line's first component (RFC 8839 section 5.1). What else there may be is passed
+// over: names (mDNS), which its own checks will show the addresses of; TCP; what is malformed.
+func candidatesOf(m *sdp.MediaDescription) []ice.Candidate {
+	var all []ice.Candidate
+	for _, a := range m.Attributes {
+		if a.Key != "candidate" || len(all) == maxCandidates {
+			continue
+		}
+		f := strings.Fields(a.Value) // foundation, component, transport, priority, address, port, "typ" …
+		if len(f) < 8 || f[1] != "1" || !strings.EqualFold(f[2], "udp") {
+			continue
+		}
+		priority, wrong := strconv.ParseUint(f[3], 10, 31)
+		ip, unknown := netip.ParseAddr(f[4])
+		port, none := strconv.ParseUint(f[5], 10, 16)
+		if wrong == nil && unknown == nil && none == nil {
+			all = append(all, ice.Candidate{Address: netip.AddrPortFrom(ip.Unmap(), uint16(port)), Priority: uint32(priority)})
+		}
+	}
+	return all
 }
 
 // strip makes a description of plain RTP: the negotiation of codecs and direction is the same for everybody.
@@ -150,7 +182,6 @@ func (w *dressing) dress(plain []byte, version uint64) ([]byte, error) {
 		}
 		m.Attributes = append(m.Attributes, sdp.Attribute{Key: "mid", Value: mid})
 	}
-	d.Attributes = append(d.Attributes, sdp.Attribute{Key: "ice-lite"})
 	return d.Marshal()
 }
 

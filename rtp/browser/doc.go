@@ -1,5 +1,6 @@
-// Package browser is a browser's WebRTC connection as an rtp.Session: a pion peer connection behind the one UDP port
-// that all browsers share.
+// Package browser is a browser's WebRTC connection as an rtp.Session, behind the one UDP port that all browsers share.
 //
-//	Network (UDP port, certificate, API) ─► Session (peer connection) ─► rtp.Core (sinks, Stream, quality)
+//	                 ┌─ sound ─► Session (SRTP) ─► rtp.Core (sinks, Stream, quality)
+//	socket.dispatch ─┼─ STUN ──► Session ─► ice.Agent ─► path
+//	                 └─ DTLS ──► Session ─► handshake ─► keys
 package browser

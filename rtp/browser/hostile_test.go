@@ -182,11 +182,11 @@ func TestPacketsFromStrangersAreDropped(t *testing.T) {
 	await(t, "connection", s.Connected(), 5*time.Second)
 	forged := append([]byte{0x80, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 9}, make([]byte, 170)...)
 	for range 100 {
-		s.receive(forged, time.Now())
-		s.receive(forged[:13], time.Now())
-		s.receive([]byte{0x80, 200}, time.Now())
-		s.receive(append([]byte{0x80, 200, 0, 6}, forged...), time.Now())
-		s.receive(bytes.Repeat([]byte{0xbf}, 3000), time.Now())
+		s.receive(forged, n.Addr(), time.Now())
+		s.receive(forged[:13], n.Addr(), time.Now())
+		s.receive([]byte{0x80, 200}, n.Addr(), time.Now())
+		s.receive(append([]byte{0x80, 200, 0, 6}, forged...), n.Addr(), time.Now())
+		s.receive(bytes.Repeat([]byte{0xbf}, 3000), n.Addr(), time.Now())
 	}
 	if q := s.Quality(); q.Received != 0 {
 		t.Fatalf("forged packets were taken: %+v", q)

@@ -11,12 +11,11 @@ import (
 	"time"
 
 	"github.com/pion/dtls/v3/pkg/crypto/selfsign"
-	"github.com/pion/ice/v4"
-	"github.com/pion/transport/v5/stdnet"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"github.com/cordboard/cordboard/rtp"
+	"github.com/cordboard/cordboard/rtp/ice"
 )
 
 // Config is what a Network needs. Listen and Metronome are required.
@@ -56,17 +55,11 @@ func (t Timers) withDefaults() Timers {
 }
 
 // Network is the gateway's side of all WebRTC connections: one UDP port and one certificate for the life of the process.
-//
-// Sound does not pass through the ICE library: the socket tells SRTP from STUN and DTLS by the first byte (RFC 7983)
-// and hands it to the session that owns the sender's address, in the goroutine that read it.
 type Network struct {
 	config      Config
 	log         *zap.Logger
 	socket      *socket
-	mux         *ice.UDPMuxDefault
-	net         *stdnet.Net
-	family      ice.NetworkType
-	loopback    bool
+	posts       sync.Pool        // of *post
 	addresses   []netip.AddrPort // that we describe ourselves with, in order of preference
 	certificate tls.Certificate
 	fingerprint string
@@ -103,22 +96,15 @@ func Listen(c Config) (*Network, error) {
 		return nil, fmt.Errorf("browser media certificate: %w", err)
 	}
 	n.fingerprint = fingerprintOf(n.certificate.Certificate[0])
-	if n.net, err = stdnet.NewNet(); err != nil {
-		return nil, fmt.Errorf("browser media interfaces: %w", err)
-	}
 	if n.socket, err = openSocket(c.Listen, n.gauges); err != nil {
 		return nil, fmt.Errorf("browser media port: %w", err)
-	}
-	local := n.Addr().Addr()
-	n.loopback = local.IsLoopback()
-	if n.family = ice.NetworkTypeUDP4; local.Is6() {
-		n.family = ice.NetworkTypeUDP6
 	}
 	if n.addresses, err = n.describedAddresses(); err != nil {
 		_ = n.socket.Close()
 		return nil, fmt.Errorf("browser media address: %w", err)
 	}
-	n.mux = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: n.socket, Net: n.net, Logger: n.quiet.NewLogger("mux")})
+	n.posts.New = func() any { return new(post) }
+	n.socket.reading.Go(n.socket.read)
 	return n, nil
 }
 
@@ -133,10 +119,7 @@ func (n *Network) Session(p Policy) (*Session, error) {
 	if closed {
 		return nil, errClosed
 	}
-	s, err := newSession(n, p)
-	if err != nil {
-		return nil, fmt.Errorf("browser session: %w", err)
-	}
+	s := newSession(n, p)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.sessions[s] = struct{}{}
@@ -157,7 +140,7 @@ func (n *Network) Close() error {
 	for _, s := range left {
 		errs = append(errs, s.Close())
 	}
-	errs = append(errs, n.mux.Close(), n.socket.Close())
+	errs = append(errs, n.socket.Close())
 	return errors.Join(errs...)
 }
 
@@ -197,6 +180,21 @@ func (n *Network) describedAddresses() ([]netip.AddrPort, error) {
 		return nil, fmt.Errorf("no interface has an address that a browser could reach; name one in Advertise")
 	}
 	return all, nil
+}
+
+// reachable are the candidates of a browser's description to which a check may go: of our family, and not what only
+// means something to the browser itself. Where it is behind such an address, its own checks show another.
+func (n *Network) reachable(candidates []ice.Candidate) []ice.Candidate {
+	local := n.Addr()
+	var all []ice.Candidate
+	for _, c := range candidates {
+		ip := c.Address.Addr()
+		if ip.Is4() == local.Addr().Is4() && ip.IsLoopback() == local.Addr().IsLoopback() && !ip.IsUnspecified() &&
+			!ip.IsMulticast() && ip.Zone() == "" && c.Address.Port() != 0 && c.Address != local {
+			all = append(all, c)
+		}
+	}
+	return all
 }
 
 // fingerprintOf is the a=fingerprint value of a certificate (RFC 8122 section 5).

@@ -47,6 +47,7 @@ type gauges struct {
 	sessions  prometheus.Gauge
 	dropped   prometheus.Counter
 	forged    prometheus.Counter
+	strangers prometheus.Counter
 	recovered prometheus.Counter
 }
 
@@ -55,12 +56,13 @@ func newGauges(r prometheus.Registerer) (*gauges, error) {
 		sessions:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "cordboard_browser_media_sessions", Help: "Browser media sessions that are open."}),
 		dropped:   prometheus.NewCounter(prometheus.CounterOpts{Name: "cordboard_browser_media_unsent_total", Help: "Packets to browsers thrown away because the socket's buffer was full."}),
 		forged:    prometheus.NewCounter(prometheus.CounterOpts{Name: "cordboard_browser_media_refused_total", Help: "SRTP packets that were forged, repeated or damaged."}),
+		strangers: prometheus.NewCounter(prometheus.CounterOpts{Name: "cordboard_browser_media_strangers_total", Help: "STUN packets for no session, or without its password; they are not answered."}),
 		recovered: prometheus.NewCounter(prometheus.CounterOpts{Name: "cordboard_browser_media_panics_total", Help: "Packets whose handling panicked."}),
 	}
 	if r == nil {
 		return g, nil
 	}
-	for _, c := range []prometheus.Collector{g.sessions, g.dropped, g.forged, g.recovered} {
+	for _, c := range []prometheus.Collector{g.sessions, g.dropped, g.forged, g.strangers, g.recovered} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

@@ -3,46 +3,46 @@ package browser
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/netip"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/pion/ice/v4"
 	"go.uber.org/zap"
-	"golang.org/x/sys/unix"
 
 	"github.com/cordboard/cordboard/rtp"
+	"github.com/cordboard/cordboard/rtp/ice"
 )
 
 // Session is one browser's media. See rtp.Session for what its methods promise.
 //
-// Offer, Answer and Accept may be called from any goroutine, one at a time. What the libraries report is only noted by
-// their callbacks; run, the session's owner, acts on it.
+// Offer, Answer and Accept may be called from any goroutine, one at a time. In talk it has no goroutine of its own: it
+// is moved by the packets that the socket dispatches to it, and by one timer.
 type Session struct {
 	*rtp.Core
 
 	network *Network
 	log     *zap.Logger
-	agent   *ice.Agent
+	born    time.Time
+	number  uint32 // of the agent
 	cipher  cipher
 
 	negotiating sync.Mutex
 	negotiation *rtp.Negotiation // guarded by negotiating
 	local       dressing         // guarded by negotiating
+	former      dressing         // guarded by negotiating; while restarting, what our open offer is to replace
 	remote      transport        // guarded by negotiating; as last agreed on
 	version     uint64           // guarded by negotiating
 	said        []byte           // guarded by negotiating
 	started     bool             // guarded by negotiating
 	restarting  bool             // guarded by negotiating; our open offer carries new ICE credentials
 
-	wake     chan struct{} // capacity 1: something below is new
-	state    atomic.Int32  // ice.ConnectionState
-	selected atomic.Pointer[netip.AddrPort]
-	awaited  atomic.Bool // a negotiation has just ended: the path is due
-	secured  atomic.Bool // DTLS is done
-	target   atomic.Pointer[unix.Sockaddr]
+	mu  sync.Mutex // taken with negotiating held, never the other way round
+	way way        // guarded by mu
+
+	target  atomic.Pointer[target] // nil: nowhere to send
+	sounded atomic.Int64           // when sound last came from the target, in nanoseconds since born; 0: never
+	secured atomic.Bool            // DTLS is done
 
 	ctx       context.Context // ends with Close
 	cancel    context.CancelFunc
@@ -57,62 +57,26 @@ type Session struct {
 
 var _ rtp.Session = (*Session)(nil)
 
-func newSession(n *Network, p Policy) (*Session, error) {
-	s := &Session{network: n, log: n.log.With(zap.String("session", p.Name)),
-		wake: make(chan struct{}, 1), connected: make(chan struct{}), done: make(chan struct{})}
+func newSession(n *Network, p Policy) *Session {
+	s := &Session{network: n, log: n.log.WithLazy(zap.String("session", p.Name)), born: time.Now(),
+		connected: make(chan struct{}), done: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.local = dressing{ufrag: secret(8), pwd: secret(24), fingerprint: n.fingerprint, addresses: n.addresses, bundle: true}
 	s.negotiation = rtp.NewNegotiation(rtp.Terms{Local: n.addresses[0], Codecs: p.Codecs})
-	if err := s.openAgent(); err != nil {
-		return nil, err
-	}
 	s.Core = rtp.NewCore(rtp.CoreConfig{Name: p.Name, Leg: "browser", Metrics: n.config.Metrics,
 		StreamConfig: rtp.StreamConfig{Write: s.write, Metronome: n.config.Metronome, Coders: n.config.Coders}})
 	s.local.ssrc = s.Out().SSRC()
-	s.wg.Go(s.run)
-	return s, nil
-}
-
-// openAgent makes the ICE agent. It is lite (RFC 8445 section 2.5): the browser does all the checking, we are where we
-// say we are. Gathering means registering our user fragment with the mux; no packet is sent.
-func (s *Session) openAgent() error {
-	n, t := s.network, s.network.config.Timers
-	options := []ice.AgentOption{
-		ice.WithICELite(true), ice.WithUDPMux(n.mux), ice.WithNet(n.net),
-		ice.WithCandidateTypes([]ice.CandidateType{ice.CandidateTypeHost}),
-		ice.WithNetworkTypes([]ice.NetworkType{n.family}),
-		ice.WithMulticastDNSMode(ice.MulticastDNSModeDisabled),
-		ice.WithDisconnectedTimeout(t.Disconnected), ice.WithFailedTimeout(t.Failed),
-		ice.WithLocalCredentials(s.local.ufrag, s.local.pwd),
-		ice.WithLoggerFactory(n.quiet),
-	}
-	if n.loopback {
-		options = append(options, ice.WithIncludeLoopback())
-	}
-	agent, err := ice.NewAgentWithOptions(options...)
-	if err != nil {
-		return err
-	}
-	s.agent = agent
-	err = errors.Join(
-		agent.OnCandidate(func(ice.Candidate) {}), // what we say of ourselves does not depend on it
-		agent.OnConnectionStateChange(func(state ice.ConnectionState) {
-			s.state.Store(int32(state))
-			s.nudge()
-		}),
-		agent.OnSelectedCandidatePairChange(func(_, remote ice.Candidate) {
-			if ip, err := netip.ParseAddr(remote.Address()); err == nil {
-				address := netip.AddrPortFrom(ip.Unmap(), uint16(remote.Port()))
-				s.selected.Store(&address)
-				s.nudge()
-			}
-		}),
-		agent.GatherCandidates(),
-	)
-	if err != nil {
-		_ = agent.GracefulClose()
-	}
-	return err
+	s.cipher.inbox = make(chan []byte, inboxSize)
+	s.number = n.socket.number(s, rand.Uint32)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.way.agent = ice.NewAgent(ice.Config{Ufrag: s.local.ufrag, Password: s.local.pwd, Number: s.number,
+		Disconnected: n.config.Timers.Disconnected, Failed: n.config.Timers.Failed})
+	s.way.control = s.born.Add(controlPause())
+	s.way.timer = time.AfterFunc(time.Hour, s.tick)
+	s.follow(s.born)
+	s.arm(s.born)
+	return s
 }
 
 // Offer makes an offer with all candidates. While the path has failed it asks for an ICE restart.
@@ -123,12 +87,11 @@ func (s *Session) Offer() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if ice.ConnectionState(s.state.Load()) == ice.ConnectionStateFailed && !s.restarting {
-		if err := s.restart(); err != nil {
-			return nil, fmt.Errorf("ICE restart: %w", err)
-		}
-		s.restarting = true
+	if s.failed() && !s.restarting {
+		s.former, s.restarting = s.local, true
+		s.restart()
 	}
+	s.act(time.Now(), func(*ice.Outbox) { s.way.agent.Lead(true) })
 	s.local.setup = "actpass"
 	return s.describe(plain)
 }
@@ -148,11 +111,15 @@ func (s *Session) Answer(offer []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.started && (remote.ufrag != s.remote.ufrag || remote.pwd != s.remote.pwd) {
-		if err := s.restart(); err != nil {
-			return nil, fmt.Errorf("ICE restart: %w", err)
-		}
+	switch {
+	case s.started && (remote.ufrag != s.remote.ufrag || remote.pwd != s.remote.pwd):
+		s.restart()
+	case s.restarting: // they have not taken up our restart, so it cannot be in an answer
+		s.local.ufrag, s.local.pwd = s.former.ufrag, s.former.pwd
+		s.act(time.Now(), func(*ice.Outbox) { s.way.agent.Abandon() })
 	}
+	s.restarting = false
+	s.act(time.Now(), func(*ice.Outbox) { s.way.agent.Lead(false) })
 	s.local.mids, s.local.bundle = remote.mids, remote.bundle
 	s.local.setup = "passive"
 	if s.active(remote) {
@@ -162,9 +129,7 @@ func (s *Session) Answer(offer []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.adopt(remote); err != nil {
-		return nil, err
-	}
+	s.adopt(remote)
 	s.SetFormats(agreement.Send, agreement.Receive, agreement.Direction)
 	return answer, nil
 }
@@ -185,9 +150,7 @@ func (s *Session) Accept(answer []byte) error {
 		return err
 	}
 	s.restarting = false
-	if err := s.adopt(remote); err != nil {
-		return err
-	}
+	s.adopt(remote)
 	s.SetFormats(agreement.Send, agreement.Receive, agreement.Direction)
 	return nil
 }
@@ -209,39 +172,35 @@ func (s *Session) active(remote *transport) bool {
 	return remote.setup == "passive"
 }
 
-// adopt lets the agent and DTLS begin, or follow an ICE restart.
-func (s *Session) adopt(remote *transport) error {
-	defer func() {
-		s.awaited.Store(true)
-		s.nudge()
-	}()
+// adopt lets the agent begin, or follow an ICE restart. DTLS begins as soon as there is a path.
+func (s *Session) adopt(remote *transport) {
 	if s.started {
 		remote.setup = s.remote.setup
-		if remote.ufrag != s.remote.ufrag || remote.pwd != s.remote.pwd {
-			if err := s.agent.SetRemoteCredentials(remote.ufrag, remote.pwd); err != nil {
-				return fmt.Errorf("ICE: %w", err)
-			}
-		}
-		s.remote = *remote
-		return nil
-	}
-	conn, err := s.agent.StartAccept(remote.ufrag, remote.pwd)
-	if err != nil {
-		return fmt.Errorf("ICE: %w", err)
+	} else {
+		s.cipher.expect(remote.fingerprint, s.active(remote))
 	}
 	s.started, s.remote = true, *remote
-	fingerprint, active := remote.fingerprint, s.active(remote)
-	s.wg.Go(func() { s.secure(conn, fingerprint, active) })
-	return nil
+	now := time.Now()
+	s.act(now, func(out *ice.Outbox) {
+		w := &s.way
+		w.agent.Begin(ice.Remote{Ufrag: remote.ufrag, Password: remote.pwd, Lite: remote.lite, Once: remote.once,
+			Candidates: s.network.reachable(remote.candidates)}, now, out)
+		if !w.reachable() {
+			w.restart, w.due = time.Time{}, now.Add(s.network.config.Timers.Connect)
+		}
+	})
 }
 
-// restart gives us new credentials; the DTLS association and the keys stay.
-func (s *Session) restart() error {
+// restart gives us new credentials; the path, the DTLS association and the keys stay.
+func (s *Session) restart() {
 	s.local.ufrag, s.local.pwd = secret(8), secret(24)
-	if err := s.agent.Restart(s.local.ufrag, s.local.pwd); err != nil {
-		return err
-	}
-	return s.agent.GatherCandidates()
+	s.act(time.Now(), func(*ice.Outbox) { s.way.agent.Restart(s.local.ufrag, s.local.pwd) })
+}
+
+func (s *Session) failed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.way.state == ice.Failed
 }
 
 // describe dresses a plain description; its version grows when it says something new (RFC 3264 section 8).
@@ -275,29 +234,37 @@ func (s *Session) Err() error {
 func (s *Session) Close() error {
 	s.closing.Do(func() {
 		s.Core.Close()
+		s.mu.Lock()
+		s.way.finished = true
+		s.way.timer.Stop()
+		s.mu.Unlock()
 		s.cancel()
-		s.cipher.goodbye()
 		finished := make(chan struct{})
-		var closed error
 		go func() {
 			defer close(finished)
-			closed = s.agent.GracefulClose() // never from a callback, which it would wait for
+			s.goodbye()
 			s.wg.Wait()
 		}()
 		timer := time.NewTimer(s.network.config.Timers.Close)
 		defer timer.Stop()
 		select {
 		case <-finished:
-			s.closed = closed
 		case <-timer.C:
 			s.closed = errors.New("the browser's media did not close in time")
 		}
-		if former := s.selected.Load(); former != nil {
-			s.network.socket.route(s, *former, netip.AddrPort{})
-		}
+		s.leave()
 		s.network.forget(s)
 	})
 	return s.closed
+}
+
+// leave takes back what the socket knows of the session.
+func (s *Session) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.network.socket.route(s, s.way.addresses, nil)
+	s.network.socket.name(s, s.way.users, nil)
+	s.network.socket.forget(s.number)
 }
 
 func (s *Session) end(why error) {
@@ -305,12 +272,4 @@ func (s *Session) end(why error) {
 		s.err = why
 		close(s.done)
 	})
-}
-
-// nudge wakes the owner.
-func (s *Session) nudge() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
 }

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cordboard/cordboard/rtp/ice"
 )
 
 // socketBuffer is room for a burst of all browsers at once: at 250 bytes a packet, 16,000 of them.
 const socketBuffer = 4 << 20
 
-// socket is the one UDP socket of all browsers. The ICE library reads STUN and DTLS from it; what is SRTP or SRTCP goes
-// to the session that owns the sender's address, from within the read, so that no packet waits for another goroutine.
+// socket is the one UDP socket of all browsers.
 type socket struct {
 	*net.UDPConn
 	fd     int // of the connection, valid until it is closed
@@ -24,9 +25,18 @@ type socket struct {
 
 	closing sync.RWMutex // held for reading while fd is used
 	closed  bool         // guarded by closing
+	reading sync.WaitGroup
 
-	mu     sync.RWMutex
-	routes map[netip.AddrPort]*Session // guarded by mu; the remote addresses of connected sessions
+	mu      sync.RWMutex
+	routes  map[netip.AddrPort]route // guarded by mu; where browsers have been heard
+	users   map[string]*Session      // guarded by mu; by an ice-ufrag of ours
+	numbers map[uint32]*Session      // guarded by mu; by the number of their agent
+}
+
+// route is whom an address belongs to.
+type route struct {
+	session *Session
+	proven  bool // it has answered a check of ours, which nobody can who merely forges it
 }
 
 func openSocket(listen string, g *gauges) (*socket, error) {
@@ -46,8 +56,8 @@ func openSocket(listen string, g *gauges) (*socket, error) {
 	_ = c.SetReadBuffer(socketBuffer)
 	_ = c.SetWriteBuffer(socketBuffer)
 	bound := c.LocalAddr().(*net.UDPAddr).AddrPort()
-	s := &socket{UDPConn: c, gauges: g, routes: map[netip.AddrPort]*Session{},
-		local: netip.AddrPortFrom(bound.Addr().Unmap(), bound.Port())}
+	s := &socket{UDPConn: c, gauges: g, routes: map[netip.AddrPort]route{}, users: map[string]*Session{},
+		numbers: map[uint32]*Session{}, local: netip.AddrPortFrom(bound.Addr().Unmap(), bound.Port())}
 	raw, err := c.SyscallConn()
 	if err == nil {
 		err = raw.Control(func(fd uintptr) { s.fd = int(fd) })
@@ -59,47 +69,114 @@ func openSocket(listen string, g *gauges) (*socket, error) {
 	return s, nil
 }
 
-// ReadFromAddrPort returns the next packet for the ICE library, after all sound before it has been delivered.
-func (s *socket) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+// read dispatches what arrives until the socket is closed.
+func (s *socket) read() {
+	buffer := make([]byte, 2048) // more than maxPacket: what is longer shall be seen to be
 	for {
-		n, from, err := s.ReadFromUDPAddrPort(b)
-		if err != nil {
-			var op *net.OpError
-			if errors.As(err, &op) && !errors.Is(err, net.ErrClosed) && !op.Timeout() {
-				continue // an ICMP answer to something we sent must not end the reading for all
-			}
-			return n, from, err
+		n, from, err := s.ReadFromUDPAddrPort(buffer)
+		switch {
+		case err == nil:
+			s.dispatch(buffer[:n], from, time.Now())
+		case errors.Is(err, net.ErrClosed):
+			return
+		default: // an ICMP answer to something we sent must not end the reading for all
 		}
-		if n == 0 || !isSound(b[0]) {
-			return n, from, nil
-		}
-		session := s.owner(from)
-		if session == nil {
-			return n, from, nil // the path may be newer than the route; the ICE library knows its addresses
-		}
-		session.receive(b[:n], time.Now())
 	}
 }
 
-// isSound tells SRTP and SRTCP from STUN, DTLS and the rest (RFC 7983 section 7).
-func isSound(first byte) bool { return first >= 128 && first <= 191 }
+// dispatch hands a packet to the session that it is for, which takes it before dispatch returns, or copies it: sound
+// and DTLS by the sender's address, STUN by what it says (RFC 7983 section 7). It never waits, and no packet can stop
+// the goroutine, which reads for all browsers.
+func (s *socket) dispatch(packet []byte, from netip.AddrPort, at time.Time) {
+	defer func() {
+		if recover() != nil {
+			s.gauges.recovered.Inc()
+		}
+	}()
+	if len(packet) == 0 || len(packet) > maxPacket {
+		return
+	}
+	from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+	switch first := packet[0]; {
+	case first >= 128 && first <= 191:
+		if session := s.owner(from); session != nil {
+			session.receive(packet, from, at)
+		}
+	case first <= 3:
+		if session := s.addressee(packet); session == nil || !session.stun(packet, from, at) {
+			s.gauges.strangers.Inc()
+		}
+	case first >= 20 && first <= 63:
+		if session := s.owner(from); session != nil {
+			session.dtls(packet)
+		}
+	}
+}
 
 func (s *socket) owner(from netip.AddrPort) *Session {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.routes[netip.AddrPortFrom(from.Addr().Unmap(), from.Port())]
+	return s.routes[from].session
 }
 
-// route gives a remote address to a session, in the place of its former one.
-func (s *socket) route(session *Session, former, address netip.AddrPort) {
+// addressee is whom a STUN message names, by the user of a request or the id of a response.
+func (s *socket) addressee(packet []byte) *Session {
+	user := ice.User(packet)
+	number, response := ice.Number(packet)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if response {
+		return s.numbers[number]
+	}
+	return s.users[string(user)]
+}
+
+// route gives a session the addresses at which its browser is heard, in the place of former ones. An address that
+// another session has is given only to who has proved it.
+func (s *socket) route(session *Session, former, addresses []address) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.routes[former] == session {
-		delete(s.routes, former)
+	for _, a := range former {
+		if s.routes[a.AddrPort].session == session {
+			delete(s.routes, a.AddrPort)
+		}
 	}
-	if address.IsValid() {
-		s.routes[address] = session
+	for _, a := range addresses {
+		if _, taken := s.routes[a.AddrPort]; !taken || a.proven {
+			s.routes[a.AddrPort] = route{session, a.proven}
+		}
 	}
+}
+
+// name gives a session the user names under which it is asked, in the place of former ones.
+func (s *socket) name(session *Session, former, users []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, u := range former {
+		delete(s.users, u)
+	}
+	for _, u := range users {
+		s.users[u] = session
+	}
+}
+
+// number finds a number for a session's agent which no other has.
+func (s *socket) number(session *Session, draw func() uint32) uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		n := draw()
+		if _, taken := s.numbers[n]; !taken {
+			s.numbers[n] = session
+			return n
+		}
+	}
+}
+
+func (s *socket) forget(number uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.numbers, number)
 }
 
 var errFull = errors.New("the socket's buffer is full")
@@ -119,32 +196,19 @@ func (s *socket) send(packet []byte, to unix.Sockaddr) error {
 	return err
 }
 
-// WriteToAddrPort is how the ICE library sends: STUN and DTLS, which repeat what is lost.
-func (s *socket) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
-	if err := s.send(b, sockaddrOf(to)); err != nil && !errors.Is(err, errFull) {
-		return 0, err
-	}
-	return len(b), nil
-}
-
-// WriteTo is WriteToAddrPort for those who have a net.Addr.
-func (s *socket) WriteTo(b []byte, to net.Addr) (int, error) {
-	udp, ok := to.(*net.UDPAddr)
-	if !ok {
-		return 0, fmt.Errorf("%s is not a UDP address", to)
-	}
-	return s.WriteToAddrPort(b, udp.AddrPort())
-}
-
-// Close waits for those who are sending: the descriptor's number may belong to someone else right after.
+// Close waits for those who are sending, because the descriptor's number may belong to someone else right after; and for
+// the reading.
 func (s *socket) Close() error {
 	s.closing.Lock()
-	defer s.closing.Unlock()
-	if s.closed {
-		return nil
-	}
+	closed := s.closed
 	s.closed = true
-	return s.UDPConn.Close()
+	var err error
+	if !closed {
+		err = s.UDPConn.Close()
+	}
+	s.closing.Unlock()
+	s.reading.Wait()
+	return err
 }
 
 func sockaddrOf(a netip.AddrPort) unix.Sockaddr {
@@ -153,4 +217,26 @@ func sockaddrOf(a netip.AddrPort) unix.Sockaddr {
 		return &unix.SockaddrInet4{Addr: ip.As4(), Port: int(a.Port())}
 	}
 	return &unix.SockaddrInet6{Addr: ip.As16(), Port: int(a.Port())}
+}
+
+// post is an agent's outbox with what it takes to send it without garbage.
+type post struct {
+	ice.Outbox
+	v4 unix.SockaddrInet4
+	v6 unix.SockaddrInet6
+}
+
+// deliver sends all of it. What cannot be sent is repeated by the agent like what is lost.
+func (p *post) deliver(s *socket) {
+	for i := range p.Len() {
+		message, to := p.At(i)
+		if ip := to.Addr(); ip.Is4() {
+			p.v4.Addr, p.v4.Port = ip.As4(), int(to.Port())
+			_ = s.send(message, &p.v4)
+		} else {
+			p.v6.Addr, p.v6.Port = ip.As16(), int(to.Port())
+			_ = s.send(message, &p.v6)
+		}
+	}
+	p.Reset()
 }

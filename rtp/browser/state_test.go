@@ -1,5 +1,7 @@
 package browser
 
-import "github.com/pion/ice/v4"
-
-func stateOf(s *Session) string { return ice.ConnectionState(s.state.Load()).String() }
+func stateOf(s *Session) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.way.state.String()
+}
