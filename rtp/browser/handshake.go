@@ -204,21 +204,24 @@ func (s *Session) wake() {
 	if state == nil {
 		return
 	}
-	if conn, path := s.resume(state); conn != nil && a.hold(conn, path) {
+	conn, path, err := s.resume(state)
+	if err != nil {
+		s.end(ErrHungUp) // that was what woke us
+		return
+	}
+	if a.hold(conn, path) {
 		s.attend(conn, path)
 	}
 }
 
-func (s *Session) resume(state *dtls.State) (*dtls.Conn, *dtlsPath) {
+func (s *Session) resume(state *dtls.State) (*dtls.Conn, *dtlsPath, error) {
 	path := newDTLSPath(s)
 	conn, err := dtls.ResumeWithOptions(state, path, path.RemoteAddr(), s.options()...)
-	if err == nil {
-		err = conn.HandshakeContext(s.ctx)
-	}
 	if err != nil {
-		return nil, nil
+		return nil, nil, err
 	}
-	return conn, path
+	// The handshake is done already; this starts the reading, also for a goodbye after the session's own end.
+	return conn, path, conn.HandshakeContext(context.WithoutCancel(s.ctx))
 }
 
 // goodbye tells the browser that we are gone.
@@ -229,7 +232,7 @@ func (s *Session) goodbye() {
 	a.parted, a.state = true, nil
 	a.mu.Unlock()
 	if state != nil {
-		conn, _ = s.resume(state)
+		conn, _, _ = s.resume(state)
 	}
 	if conn != nil {
 		_ = conn.Close()
@@ -274,7 +277,7 @@ func (p *dtlsPath) ReadFrom(b []byte) (int, net.Addr, error) {
 // WriteTo sends over the path of the moment. Without one, the packet is lost; DTLS repeats it.
 func (p *dtlsPath) WriteTo(b []byte, _ net.Addr) (int, error) {
 	if to := p.session.target.Load(); to != nil && !p.muted.Load() {
-		if err := p.session.network.socket.send(b, to.to); err != nil && !errors.Is(err, errFull) {
+		if err := p.session.network.socket.send(b, sockaddrOf(to.address)); err != nil && !errors.Is(err, errFull) {
 			return 0, err
 		}
 	}

@@ -54,7 +54,7 @@ type address struct {
 // target is where to send.
 type target struct {
 	address netip.AddrPort
-	to      unix.Sockaddr
+	to      unix.Sockaddr // guarded by the cipher's sending: the kernel's form of it is made in place
 }
 
 // act lets f change the way, and then sees to what follows from it.

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -205,13 +206,19 @@ func (s *Session) failed() bool {
 
 // describe dresses a plain description; its version grows when it says something new (RFC 3264 section 8).
 func (s *Session) describe(plain []byte) ([]byte, error) {
-	same, err := s.local.dress(plain, s.version)
-	if err != nil || string(same) == string(s.said) {
-		return same, err
+	if s.said != nil {
+		same, err := s.local.dress(plain, s.version)
+		if err != nil || bytes.Equal(same, s.said) {
+			return same, err
+		}
+	}
+	said, err := s.local.dress(plain, s.version+1)
+	if err != nil {
+		return nil, err
 	}
 	s.version++
-	s.said, err = s.local.dress(plain, s.version)
-	return s.said, err
+	s.said = said
+	return said, nil
 }
 
 // Connected is closed when ICE and DTLS are done.
