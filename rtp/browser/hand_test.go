@@ -2,9 +2,11 @@ package browser
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -104,7 +106,7 @@ func (h *hand) read(c *net.UDPConn) {
 		}
 		h.flush(c)
 		h.mu.Unlock()
-		if ne, ok := err.(net.Error); err != nil && (!ok || !ne.Timeout()) {
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return
 		}
 	}

@@ -23,26 +23,26 @@ const (
 	// flightInterval is how soon a lost DTLS flight is repeated. The standard's second (RFC 6347 section 4.2.4.1) is what
 	// the agent would wait for sound.
 	flightInterval = 200 * time.Millisecond
-	// parkAfter is how long the association stays awake when it has nothing to do.
-	parkAfter = time.Second
+	// sleepAfter is how long the association stays awake when it has nothing to do.
+	sleepAfter = time.Second
 	// inboxSize bounds the DTLS packets that wait to be read: two flights of a browser with a long certificate.
 	inboxSize = 12
 )
 
 // association is the DTLS side of a cipher. The library's connection needs four goroutines and their stacks, but after the
-// handshake there is nothing to do until somebody says goodbye. So it is parked: what remains of it is its state, from
+// handshake there is nothing to do until somebody says goodbye. So it sleeps: what remains of it is its state, from
 // which a connection is made again for the next DTLS packet, or for our own goodbye.
 type association struct {
 	fingerprint string // the browser's; written before the handshake begins
 	active      bool   // we begin it; likewise
 	inbox       chan []byte
-	parked      atomic.Bool
+	asleep      atomic.Bool
 	proved      atomic.Bool // the browser has our last flight: its sound has come
 
 	mu     sync.Mutex
 	conn   *dtls.Conn  // guarded by mu; while awake
 	path   *dtlsPath   // guarded by mu; of conn
-	state  *dtls.State // guarded by mu; while parked
+	state  *dtls.State // guarded by mu; while asleep
 	parted bool        // guarded by mu; goodbye has been said
 }
 
@@ -57,7 +57,7 @@ func (s *Session) dtls(packet []byte) {
 	case s.cipher.inbox <- slices.Clone(packet):
 	default: // what is lost is repeated
 	}
-	if s.cipher.parked.Load() && s.enter() {
+	if s.cipher.asleep.Load() && s.enter() {
 		go func() {
 			defer s.wg.Done()
 			s.wake()
@@ -144,9 +144,9 @@ func (a *association) hold(conn *dtls.Conn, path *dtlsPath) bool {
 	return !parted
 }
 
-// attend waits until the browser says goodbye, or until the connection can be parked.
+// attend waits until the browser says goodbye, or until the connection can sleep.
 func (s *Session) attend(conn *dtls.Conn, path *dtlsPath) {
-	s.act(time.Now(), func(*ice.Outbox) { s.way.parking = time.Now().Add(parkAfter) })
+	s.act(time.Now(), func(*ice.Outbox) { s.way.drowsy = time.Now().Add(sleepAfter) })
 	buf := make([]byte, maxPacket)
 	for { // nobody sends application data, and a damaged record is no reason to hang up
 		_, err := conn.Read(buf)
@@ -156,13 +156,13 @@ func (s *Session) attend(conn *dtls.Conn, path *dtlsPath) {
 			s.end(ErrHungUp)
 			return
 		case errors.As(err, &timeout) && timeout.Timeout():
-			s.park(conn, path)
+			s.sleep(conn, path)
 			return
 		}
 	}
 }
 
-// rest asks the connection's goroutine to park it, and reports whether that is possible: the browser must not depend any
+// rest asks the connection's goroutine to let it sleep, and reports whether that is possible: the browser must not depend any
 // more on our repeating the last flight. It does not when it was the one to answer, nor when its sound has come.
 func (a *association) rest() bool {
 	a.mu.Lock()
@@ -173,33 +173,38 @@ func (a *association) rest() bool {
 	return a.conn.SetReadDeadline(time.Unix(1, 0)) == nil
 }
 
-// park takes the state out of the connection and gives up the rest. From mute on, nothing that the connection says leaves
+// sleep takes the state out of the connection and gives up the rest. From mute on, nothing that the connection says leaves
 // us, its goodbye least of all: the state goes on with the record numbers that have really been used.
-func (s *Session) park(conn *dtls.Conn, path *dtlsPath) {
+func (s *Session) sleep(conn *dtls.Conn, path *dtlsPath) {
 	a := &s.cipher.association
 	path.mute()
 	state, ok := conn.ConnectionState()
 	_ = conn.Close()
-	a.mu.Lock()
-	if a.parted || !ok {
-		a.mu.Unlock()
+	if !ok {
 		return
 	}
-	a.conn, a.path, a.state = nil, nil, &state
-	a.parked.Store(true)
+	a.mu.Lock()
+	parted := a.parted
+	if !parted {
+		a.conn, a.path, a.state = nil, nil, &state
+		a.asleep.Store(true)
+	}
 	a.mu.Unlock()
-	if len(a.inbox) > 0 {
+	switch {
+	case parted: // meanwhile, by a connection that was mute
+		s.part(&state)
+	case len(a.inbox) > 0:
 		s.wake()
 	}
 }
 
-// wake makes a connection of the parked state and attends to it.
+// wake makes a connection of the sleeping state and attends to it.
 func (s *Session) wake() {
 	a := &s.cipher.association
 	a.mu.Lock()
 	state := a.state
 	a.state = nil
-	a.parked.Store(false)
+	a.asleep.Store(false)
 	a.mu.Unlock()
 	if state == nil {
 		return
@@ -231,10 +236,17 @@ func (s *Session) goodbye() {
 	conn, state := a.conn, a.state
 	a.parted, a.state = true, nil
 	a.mu.Unlock()
-	if state != nil {
-		conn, _, _ = s.resume(state)
+	switch {
+	case state != nil:
+		s.part(state)
+	case conn != nil:
+		_ = conn.Close()
 	}
-	if conn != nil {
+}
+
+// part says goodbye out of sleep.
+func (s *Session) part(state *dtls.State) {
+	if conn, _, err := s.resume(state); err == nil {
 		_ = conn.Close()
 	}
 }

@@ -39,7 +39,7 @@ type way struct {
 	due      time.Time // when the path must be there; zero: not awaited
 	restart  time.Time // when a failed path must have been negotiated again; zero: it has not failed
 	control  time.Time // when the next RTCP report goes out
-	parking  time.Time // when the handshake's goroutines may rest; zero: they do
+	drowsy   time.Time // when the handshake's goroutines may rest; zero: they do
 	timer    *time.Timer
 	armed    time.Time // when the timer fires; zero: it does not
 	finished bool      // Close has been called
@@ -109,10 +109,10 @@ func (s *Session) tick() {
 			w.restart = time.Time{}
 			s.end(ErrLost)
 		}
-		if passed(w.parking, now) {
-			w.parking = time.Time{}
+		if passed(w.drowsy, now) {
+			w.drowsy = time.Time{}
 			if !s.cipher.rest() {
-				w.parking = now.Add(parkAfter)
+				w.drowsy = now.Add(sleepAfter)
 			}
 		}
 	})
@@ -246,7 +246,7 @@ func (s *Session) changed(now time.Time) {
 func (s *Session) arm(now time.Time) {
 	w := &s.way
 	next := w.control
-	for _, t := range [...]time.Time{w.agent.Next(), w.due, w.restart, w.parking} {
+	for _, t := range [...]time.Time{w.agent.Next(), w.due, w.restart, w.drowsy} {
 		if !t.IsZero() && t.Before(next) {
 			next = t
 		}

@@ -149,20 +149,20 @@ func TestDamagedDTLSDoesNotEndTheCall(t *testing.T) {
 	}
 }
 
-// parked brings a session to talk, and waits until its DTLS connection is at rest.
-func parked(t *testing.T) (*Session, *lab.Tab) {
+// asleep brings a session to talk, and waits until its DTLS connection is at rest.
+func asleep(t *testing.T) (*Session, *lab.Tab) {
 	t.Helper()
 	n := house(t, Timers{})
 	s, far := session(t, n), tab(t)
 	weCall(t, s, far)
 	await(t, "connection", s.Connected(), 5*time.Second)
 	far.Say(lab.Tone(440, -12))
-	eventually(t, "the parking", s.cipher.parked.Load)
+	eventually(t, "the sleep", s.cipher.asleep.Load)
 	return s, far
 }
 
-func TestAParkedSessionNoticesTheBrowsersGoodbye(t *testing.T) {
-	s, far := parked(t)
+func TestASleepingSessionNoticesTheBrowsersGoodbye(t *testing.T) {
+	s, far := asleep(t)
 	far.Close()
 	await(t, "the end", s.Done(), 2*time.Second)
 	if !errors.Is(s.Err(), ErrHungUp) {
@@ -170,20 +170,20 @@ func TestAParkedSessionNoticesTheBrowsersGoodbye(t *testing.T) {
 	}
 }
 
-func TestAParkedSessionSaysGoodbye(t *testing.T) {
-	s, far := parked(t)
+func TestASleepingSessionSaysGoodbye(t *testing.T) {
+	s, far := asleep(t)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	await(t, "the browser's notice of our goodbye", closedPeer(far), 2*time.Second)
 }
 
-func TestAParkedSessionThatIsWokenForNothingParksAgain(t *testing.T) {
-	s, far := parked(t)
+func TestASleepingSessionThatIsWokenForNothingSleepsAgain(t *testing.T) {
+	s, far := asleep(t)
 	for range 2 {
 		s.network.socket.dispatch([]byte{21, 254, 253, 0, 1, 0, 0, 0, 0, 0, 9, 0, 3, 1, 2, 3}, s.target.Load().address, time.Now())
 		eventually(t, "the waking", func() bool { return len(s.cipher.inbox) == 0 })
-		eventually(t, "the parking", s.cipher.parked.Load)
+		eventually(t, "the sleep", s.cipher.asleep.Load)
 	}
 	if s.Err() != nil {
 		t.Fatal(s.Err())
@@ -238,6 +238,7 @@ func TestAnsweringACheckAllocatesNothingFromTheSocketToTheSocket(t *testing.T) {
 	n := house(t, Timers{})
 	s := session(t, n)
 	browser := ice.NewAgent(ice.Config{Ufrag: "they", Password: secret(22), Number: 1, Disconnected: time.Minute, Failed: time.Minute})
+	browser.Lead(true)
 	var out ice.Outbox
 	browser.Begin(ice.Remote{Ufrag: s.local.ufrag, Password: s.local.pwd,
 		Candidates: []ice.Candidate{{Address: n.Addr(), Priority: 1}}}, time.Now(), &out)

@@ -304,7 +304,7 @@ func TestM9_ASessionInTalkHasNoGoroutineAndLittleHeap(t *testing.T) {
 		t.Cleanup(func() { far.Dark(true) })
 	}
 	for _, s := range sessions {
-		eventually(t, "the parking", s.cipher.parked.Load)
+		eventually(t, "the sleep", s.cipher.asleep.Load)
 	}
 	rest(t)
 	goroutines, heap := runtime.NumGoroutine(), heapNow()
