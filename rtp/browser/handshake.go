@@ -41,7 +41,6 @@ type association struct {
 
 	mu     sync.Mutex
 	conn   *dtls.Conn  // guarded by mu; while awake
-	path   *dtlsPath   // guarded by mu; of conn
 	state  *dtls.State // guarded by mu; while asleep
 	parted bool        // guarded by mu; goodbye has been said
 }
@@ -75,7 +74,7 @@ func (s *Session) secure() {
 		s.end(fmt.Errorf("%w: %w", ErrUnsecured, err))
 		return
 	}
-	if !s.cipher.hold(conn, path) {
+	if !s.cipher.hold(conn) {
 		return
 	}
 	if err := conn.HandshakeContext(ctx); err != nil {
@@ -131,11 +130,11 @@ func (s *Session) options() []dtls.Option {
 }
 
 // hold keeps the connection for goodbye, unless that has been said.
-func (a *association) hold(conn *dtls.Conn, path *dtlsPath) bool {
+func (a *association) hold(conn *dtls.Conn) bool {
 	a.mu.Lock()
 	parted := a.parted
 	if !parted {
-		a.conn, a.path = conn, path
+		a.conn = conn
 	}
 	a.mu.Unlock()
 	if parted {
@@ -186,7 +185,7 @@ func (s *Session) sleep(conn *dtls.Conn, path *dtlsPath) {
 	a.mu.Lock()
 	parted := a.parted
 	if !parted {
-		a.conn, a.path, a.state = nil, nil, &state
+		a.conn, a.state = nil, &state
 		a.asleep.Store(true)
 	}
 	a.mu.Unlock()
@@ -214,7 +213,7 @@ func (s *Session) wake() {
 		s.end(ErrHungUp) // that was what woke us
 		return
 	}
-	if a.hold(conn, path) {
+	if a.hold(conn) {
 		s.attend(conn, path)
 	}
 }
