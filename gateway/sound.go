@@ -42,7 +42,7 @@ func (g *Gateway) openSound(context.Context) error {
 		g.log.Error("panic contained", zap.String("in", "sound"), zap.Any("panic", p), zap.ByteString("stack", stack))
 	}
 	s.metronome.ReportPanics(panicked)
-	if s.loops, err = wire.Start(wire.Config{Hold: true, Panicked: panicked}); err != nil {
+	if s.loops, err = wire.Start(wire.Config{Hold: true, Panicked: panicked, Registry: g.metrics}); err != nil {
 		return err
 	}
 	// The threads that read keep a processor each, beside those that everything else runs on.
@@ -62,7 +62,7 @@ func (g *Gateway) openSound(context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.browsers, err = browser.Listen(browser.Config{Listen: g.cfg.WebRTC.Listen, Advertise: advertise, Metronome: s.metronome,
+	s.browsers, err = browser.Listen(browser.Config{Listen: g.cfg.WebRTC.Listen, Advertise: advertise, Loops: s.loops, Metronome: s.metronome,
 		Coders: s.coders, Metrics: s.metrics, Registry: g.metrics, Log: g.log})
 	if err != nil {
 		return fmt.Errorf("webrtc.listen: %w", err)

@@ -17,6 +17,7 @@ import (
 	"github.com/pion/transport/v5/deadline"
 
 	"github.com/cordboard/cordboard/rtp/ice"
+	"github.com/cordboard/cordboard/rtp/wire"
 )
 
 const (
@@ -288,7 +289,7 @@ func (p *dtlsPath) ReadFrom(b []byte) (int, net.Addr, error) {
 // WriteTo sends over the path of the moment. Without one, the packet is lost; DTLS repeats it.
 func (p *dtlsPath) WriteTo(b []byte, _ net.Addr) (int, error) {
 	if to := p.session.target.Load(); to != nil && !p.muted.Load() {
-		if err := p.session.network.socket.send(b, sockaddrOf(to.address)); err != nil && !errors.Is(err, errFull) {
+		if err := p.session.network.socket.send(b, to.to); err != nil && !errors.Is(err, wire.ErrFull) {
 			return 0, err
 		}
 	}
@@ -302,10 +303,10 @@ func (p *dtlsPath) Close() error {
 }
 
 // RemoteAddr is a name for the far side, which DTLS wants to have and does nothing with.
-func (p *dtlsPath) RemoteAddr() net.Addr { return p.session.network.socket.LocalAddr() }
+func (p *dtlsPath) RemoteAddr() net.Addr { return net.UDPAddrFromAddrPort(p.session.network.Addr()) }
 
 // LocalAddr is the socket's.
-func (p *dtlsPath) LocalAddr() net.Addr { return p.session.network.socket.LocalAddr() }
+func (p *dtlsPath) LocalAddr() net.Addr { return net.UDPAddrFromAddrPort(p.session.network.Addr()) }
 
 // SetDeadline sets both.
 func (p *dtlsPath) SetDeadline(t time.Time) error { return p.SetReadDeadline(t) }

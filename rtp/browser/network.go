@@ -16,6 +16,7 @@ import (
 
 	"github.com/cordboard/cordboard/rtp"
 	"github.com/cordboard/cordboard/rtp/ice"
+	"github.com/cordboard/cordboard/rtp/wire"
 )
 
 // Config is what a Network needs. Listen and Metronome are required.
@@ -25,12 +26,15 @@ type Config struct {
 	Listen string
 	// Advertise are the addresses under which browsers reach us where they are not our own (1:1 NAT, port unchanged).
 	Advertise []netip.Addr
+	Loops     *wire.Loops // read the port; nil: the network starts a thread of its own, which ends with it
 	Metronome *rtp.Metronome
 	Coders    rtp.Coders
 	Metrics   *rtp.Metrics
 	Registry  prometheus.Registerer // nil: nothing is counted
 	Log       *zap.Logger           // nil: nothing is said
 	Timers    Timers
+
+	writeBuffer int // of the socket in bytes; 0: socketBuffer
 }
 
 // Timers of a session; a zero field takes its default.
@@ -58,6 +62,7 @@ func (t Timers) withDefaults() Timers {
 type Network struct {
 	config      Config
 	log         *zap.Logger
+	loops       *wire.Loops // our own; nil: somebody else's
 	socket      *socket
 	posts       sync.Pool        // of *post
 	addresses   []netip.AddrPort // that we describe ourselves with, in order of preference
@@ -96,20 +101,32 @@ func Listen(c Config) (*Network, error) {
 		return nil, fmt.Errorf("browser media certificate: %w", err)
 	}
 	n.fingerprint = fingerprintOf(n.certificate.Certificate[0])
-	if n.socket, err = openSocket(c.Listen, n.gauges); err != nil {
-		return nil, fmt.Errorf("browser media port: %w", err)
-	}
-	if n.addresses, err = n.describedAddresses(); err != nil {
-		_ = n.socket.Close()
-		return nil, fmt.Errorf("browser media address: %w", err)
-	}
 	n.posts.New = func() any { return new(post) }
-	n.socket.reading.Go(n.socket.read)
+	if err := n.open(); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
 	return n, nil
 }
 
+func (n *Network) open() (err error) {
+	loops := n.config.Loops
+	if loops == nil {
+		if loops, err = wire.Start(wire.Config{Threads: 1}); err != nil {
+			return fmt.Errorf("browser media port: %w", err)
+		}
+		n.loops = loops
+	}
+	if n.socket, err = openSocket(&n.config, loops, n.gauges); err != nil {
+		return fmt.Errorf("browser media port: %w", err)
+	}
+	if n.addresses, err = n.describedAddresses(); err != nil {
+		return fmt.Errorf("browser media address: %w", err)
+	}
+	return n.socket.read()
+}
+
 // Addr is the local address of the port.
-func (n *Network) Addr() netip.AddrPort { return n.socket.local }
+func (n *Network) Addr() netip.AddrPort { return n.socket.local() }
 
 // Session makes one browser's session; the caller must Close it.
 func (n *Network) Session(p Policy) (*Session, error) {
@@ -140,7 +157,12 @@ func (n *Network) Close() error {
 	for _, s := range left {
 		errs = append(errs, s.Close())
 	}
-	errs = append(errs, n.socket.Close())
+	if n.socket != nil {
+		errs = append(errs, n.socket.Close())
+	}
+	if n.loops != nil {
+		errs = append(errs, n.loops.Close())
+	}
 	return errors.Join(errs...)
 }
 

@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"golang.org/x/sys/unix"
 
 	"github.com/cordboard/cordboard/rtp"
 	"github.com/cordboard/cordboard/rtp/ice"
+	"github.com/cordboard/cordboard/rtp/wire"
 )
 
 // What a lost path is called, in words that an agent can read.
@@ -54,7 +54,7 @@ type address struct {
 // target is where to send.
 type target struct {
 	address netip.AddrPort
-	to      unix.Sockaddr // guarded by the cipher's sending: the kernel's form of it is made in place
+	to      *wire.Address
 }
 
 // act lets f change the way, and then sees to what follows from it.
@@ -209,7 +209,7 @@ func (s *Session) follow(now time.Time) {
 	case !ok:
 		s.target.Store(nil)
 	case former == nil || former.address != to:
-		s.target.Store(&target{address: to, to: sockaddrOf(to)})
+		s.target.Store(&target{address: to, to: wire.AddressOf(to)})
 		s.log.Debug("browser media path", zap.Stringer("remote", to))
 	}
 	if ok && !w.begun {

@@ -48,7 +48,6 @@ type gauges struct {
 	dropped   prometheus.Counter
 	forged    prometheus.Counter
 	strangers prometheus.Counter
-	recovered prometheus.Counter
 }
 
 func newGauges(r prometheus.Registerer) (*gauges, error) {
@@ -57,12 +56,11 @@ func newGauges(r prometheus.Registerer) (*gauges, error) {
 		dropped:   prometheus.NewCounter(prometheus.CounterOpts{Name: "cordboard_browser_media_unsent_total", Help: "Packets to browsers thrown away because the socket's buffer was full."}),
 		forged:    prometheus.NewCounter(prometheus.CounterOpts{Name: "cordboard_browser_media_refused_total", Help: "SRTP packets that were forged, repeated or damaged."}),
 		strangers: prometheus.NewCounter(prometheus.CounterOpts{Name: "cordboard_browser_media_strangers_total", Help: "STUN packets for no session, or without its password; they are not answered."}),
-		recovered: prometheus.NewCounter(prometheus.CounterOpts{Name: "cordboard_browser_media_panics_total", Help: "Packets whose handling panicked."}),
 	}
 	if r == nil {
 		return g, nil
 	}
-	for _, c := range []prometheus.Collector{g.sessions, g.dropped, g.forged, g.strangers, g.recovered} {
+	for _, c := range []prometheus.Collector{g.sessions, g.dropped, g.forged, g.strangers} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

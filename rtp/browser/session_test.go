@@ -17,10 +17,13 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // house is a network with a metronome, closed with the test.
-func house(t testing.TB, timers Timers) *Network {
+func house(t testing.TB, timers Timers) *Network { return houseOf(t, Config{Timers: timers}) }
+
+func houseOf(t testing.TB, c Config) *Network {
 	t.Helper()
 	metronome := rtp.NewMetronome(1)
-	n, err := Listen(Config{Listen: "127.0.0.1:0", Metronome: metronome, Timers: timers})
+	c.Listen, c.Metronome = "127.0.0.1:0", metronome
+	n, err := Listen(c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,11 +48,10 @@ func TestP5_ClosedSessionsLeaveNothingInTheSharedPort(t *testing.T) {
 }
 
 func TestP5_AFullSocketLosesAPacketAndBlocksNobody(t *testing.T) {
-	n := house(t, Timers{})
+	n := houseOf(t, Config{writeBuffer: 1}) // the kernel makes that a few kilobytes
 	s, far := session(t, n), tab(t)
 	theyCall(t, s, far, "")
 	await(t, "connection", s.Connected(), 5*time.Second)
-	_ = n.socket.SetWriteBuffer(1) // the kernel makes that a few kilobytes
 	packet := append([]byte{0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, make([]byte, 1200)...)
 	began := time.Now()
 	for i := range 20000 {

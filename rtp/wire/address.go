@@ -19,21 +19,27 @@ type Address struct {
 // AddressOf is an address as the kernel reads it.
 func AddressOf(a netip.AddrPort) *Address {
 	to := &Address{}
-	ip := a.Addr().Unmap()
-	if ip.Is4() {
-		four := (*unix.RawSockaddrInet4)(unsafe.Pointer(&to.raw))
-		four.Family = unix.AF_INET
-		four.Port = networkOrder(a.Port())
-		four.Addr = ip.As4()
-		to.size = unix.SizeofSockaddrInet4
-		return to
-	}
-	to.raw.Family = unix.AF_INET6
-	to.raw.Port = networkOrder(a.Port())
-	to.raw.Addr = ip.As16()
-	to.raw.Scope_id = scope(ip.Zone())
-	to.size = unix.SizeofSockaddrInet6
+	to.Set(a)
 	return to
+}
+
+// Set makes it another address, without garbage.
+func (a *Address) Set(to netip.AddrPort) {
+	*a = Address{}
+	ip := to.Addr().Unmap()
+	if ip.Is4() {
+		four := (*unix.RawSockaddrInet4)(unsafe.Pointer(&a.raw))
+		four.Family = unix.AF_INET
+		four.Port = networkOrder(to.Port())
+		four.Addr = ip.As4()
+		a.size = unix.SizeofSockaddrInet4
+		return
+	}
+	a.raw.Family = unix.AF_INET6
+	a.raw.Port = networkOrder(to.Port())
+	a.raw.Addr = ip.As16()
+	a.raw.Scope_id = scope(ip.Zone())
+	a.size = unix.SizeofSockaddrInet6
 }
 
 func (a *Address) bind(fd int) error {

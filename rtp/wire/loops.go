@@ -13,6 +13,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sys/unix"
 )
 
@@ -25,6 +26,7 @@ type Config struct {
 	Hold bool
 	// Panicked is told of a Reader that panicked; it costs that datagram. nil: nobody is told.
 	Panicked func(panicked any, stack []byte)
+	Registry prometheus.Registerer // for cordboard_media_panics_total; nil: not counted
 }
 
 // Loops are the threads that read. All methods are safe for concurrent use.
@@ -61,6 +63,9 @@ func Start(c Config) (*Loops, error) {
 		c.Threads = max(runtime.NumCPU()/2, 1)
 	}
 	l := &Loops{config: c}
+	if err := l.register(); err != nil {
+		return nil, err
+	}
 	for range c.Threads {
 		one, err := newLoop(l)
 		if err != nil {
@@ -70,6 +75,14 @@ func Start(c Config) (*Loops, error) {
 		l.threads.Go(one.run)
 	}
 	return l, nil
+}
+
+func (l *Loops) register() error {
+	if l.config.Registry == nil {
+		return nil
+	}
+	return l.config.Registry.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "cordboard_media_panics_total",
+		Help: "Datagrams of sound whose handling panicked."}, func() float64 { return float64(l.Panics()) }))
 }
 
 // Threads is how many threads read.
