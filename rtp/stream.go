@@ -208,9 +208,8 @@ func (s *Stream) sent() (packets, octets uint64) {
 
 // ticks that may pass until the next beat.
 const (
-	ticksBusy  = 1
-	ticksWatch = 5  // a live source paces the stream; look now and then whether it still does
-	ticksHeld  = 50 // we may not send
+	ticksBusy = 1
+	ticksHeld = 50 // we may not send, or need not
 )
 
 // beat does what no arriving packet does for us.
@@ -229,6 +228,9 @@ func (s *Stream) beat(at time.Time) (next int) {
 		return ticksBusy
 	case len(s.keys.queue) > 0:
 		return ticksBusy
+	case s.fill < 0:
+		return ticksHeld
 	}
-	return ticksWatch
+	// A live source paces the stream: the next look is when it may have been silent for too long.
+	return max(int((s.fill-at.Sub(s.clock.heard)+Tick-1)/Tick), longRest)
 }
