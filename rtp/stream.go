@@ -3,6 +3,7 @@ package rtp
 import (
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -37,6 +38,7 @@ type Stream struct {
 	keys      keys
 	silence   silence
 	speaker   speaker
+	loss      atomic.Int32 // percent of packets expected to be lost, plus 1; 0: nothing is known
 	buffer    [maxPacket]byte
 }
 
