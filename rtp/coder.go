@@ -21,6 +21,12 @@ type Encoder interface {
 	Encode(payload []byte, pcm []int16) (bytes int, err error)
 }
 
+// LossReady is an Encoder that can prepare its packets for loss, at the cost of bits and work. It is told what the far
+// side reports, in percent; before the first report it prepares for what it was made for.
+type LossReady interface {
+	ExpectLoss(percent int)
+}
+
 // Coders makes decoders and encoders; rtp/codec implements it.
 type Coders interface {
 	// NewDecoder for packets of format f, giving PCM at rate (8000 or 16000 Hz). G.711 exists at 8000 only, Opus at both

@@ -11,70 +11,60 @@ import (
 // Tick is the time between two beats of a Metronome: the packet time of telephony.
 const Tick = 20 * time.Millisecond
 
-// Beat is called by a Metronome. It says in how many ticks it wants to be called again; 0 or less means never. at is the
-// nominal moment, which advances in exact ticks; the call may come a little later. A beat must not block.
+// Beat is called by a Metronome. It says in how many ticks it wants to be called again; 0 or less means never. A rest of
+// five ticks or more may last up to five ticks longer. at is the nominal moment, which advances in exact ticks as long
+// as the beat does not rest; the call may come a little later. A beat must not block.
 type Beat func(at time.Time) (next int)
 
 // Metronome beats the time for all sound that is not paced by an arriving packet: transcoding, prompts, music, silence,
-// digits. A few goroutines ("hands") serve all streams of the process, which are spread evenly over the tick.
+// digits. One goroutine, the conductor, serves all streams of the process; where one moment has much to do, helpers
+// share it. Every wake-up of a process costs more than the beat of a stream that passes packets through, or of one that
+// plays music. So seats that beat come together at as few moments as can serve them in time, seats that rest are looked
+// after all at once, and while nobody has a seat nothing is woken.
 type Metronome struct {
-	hands  []*hand
-	next   atomic.Uint32
+	wake   chan struct{} // capacity 1: somebody was called, or closed is set
 	done   sync.WaitGroup
 	panics atomic.Uint64
 	report atomic.Pointer[func(panicked any, stack []byte)]
-}
-
-// phases is over how many moments within a tick the seats are spread: 2 ms apart.
-const phases = 10
-
-// slack is how far a late hand catches up beat by beat; a longer stall (a suspended machine) is skipped.
-const slack = 5 * Tick
-
-// hand is one goroutine of the metronome.
-type hand struct {
-	metronome *Metronome
-	started   time.Time
-	wake      chan struct{} // capacity 1: new seats are waiting, or closed is set
 
 	mu     sync.Mutex
-	joined []*Seat // guarded by mu: not yet seen by run
-	fewest [phases]int
-	closed bool
+	called []*Seat // guarded by mu: who joined, and whose rest was cut short
+	closed bool    // guarded by mu
 
-	seats [phases][]*Seat   // owned by run
-	due   [phases]time.Time // owned by run: the next nominal moment of each phase
+	conductor // owned by run
 }
 
 // Seat is one member's place in the metronome.
 type Seat struct {
-	beat  Beat
-	hand  *hand
-	phase int
-	rest  atomic.Int32 // ticks until the next call; beating while the beat decides
+	metronome *Metronome
+	beat      Beat
+	rest      atomic.Int32 // ticks until the next call; beating while the beat decides
 
 	mu   sync.Mutex // held while the beat is being called
 	gone bool       // guarded by mu
+
+	seating // owned by the conductor
 }
 
-// NewMetronome starts a metronome with so many hands; 0 means one per CPU.
+// NewMetronome starts a metronome whose moments are shared by up to so many goroutines; 0 means one per CPU.
 func NewMetronome(hands int) *Metronome {
 	if hands <= 0 {
 		hands = runtime.GOMAXPROCS(0)
 	}
-	m := &Metronome{}
-	for range hands {
-		h := &hand{metronome: m, started: time.Now(), wake: make(chan struct{}, 1)}
-		m.hands = append(m.hands, h)
-		m.done.Go(h.run)
+	m := &Metronome{wake: make(chan struct{}, 1)}
+	m.started, m.helpers, m.share.offer = time.Now(), hands-1, make(chan struct{}, hands)
+	m.done.Go(m.run)
+	for range m.helpers {
+		m.done.Go(m.help)
 	}
 	return m
 }
 
 // Join begins to call beat on every tick, the first time within one tick from now.
 func (m *Metronome) Join(beat Beat) *Seat {
-	h := m.hands[int(m.next.Add(1))%len(m.hands)]
-	return h.join(beat)
+	s := &Seat{metronome: m, beat: beat}
+	m.call(s)
+	return s
 }
 
 // ReportPanics says who is told of a beat that panicked. Beats work on what the network sends, and one bad packet may
@@ -96,14 +86,12 @@ func (m *Metronome) contain(next *int) {
 	}
 }
 
-// Close stops all hands and waits for them. Seats still taken are called no more.
+// Close stops the beats and waits for the last. Seats still taken are called no more.
 func (m *Metronome) Close() {
-	for _, h := range m.hands {
-		h.mu.Lock()
-		h.closed = true
-		h.mu.Unlock()
-		h.ring()
-	}
+	m.mu.Lock()
+	m.closed = true
+	m.mu.Unlock()
+	m.ring()
 	m.done.Wait()
 }
 
@@ -118,130 +106,53 @@ func (s *Seat) Leave() {
 // beating marks that the beat is being called, so that a Soon during the call is not lost.
 const beating = -1
 
-// Soon cuts short what the beat asked for: it is called on the next tick of its phase.
-func (s *Seat) Soon() { s.rest.Store(0) }
-
-func (h *hand) join(beat Beat) *Seat {
-	h.mu.Lock()
-	phase := 0
-	for i, n := range h.fewest {
-		if n < h.fewest[phase] {
-			phase = i
-		}
+// Soon cuts short what the beat asked for: it is called within a tick. It may be called from anywhere, a beat included.
+func (s *Seat) Soon() {
+	if s.rest.Swap(0) >= longRest {
+		s.metronome.call(s)
 	}
-	h.fewest[phase]++
-	s := &Seat{beat: beat, hand: h, phase: phase}
-	h.joined = append(h.joined, s)
-	h.mu.Unlock()
-	h.ring()
-	return s
 }
 
-func (h *hand) ring() {
+// call brings a seat to the conductor's notice.
+func (m *Metronome) call(s *Seat) {
+	m.mu.Lock()
+	m.called = append(m.called, s)
+	m.mu.Unlock()
+	m.ring()
+}
+
+func (m *Metronome) ring() {
 	select {
-	case h.wake <- struct{}{}:
+	case m.wake <- struct{}{}:
 	default:
 	}
 }
 
-func (h *hand) run() {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for h.admit() {
-		phase, at, any := h.earliest()
-		if !any {
-			<-h.wake
-			continue
-		}
-		if wait := time.Until(at); wait > 0 {
-			timer.Reset(wait)
-			select {
-			case <-timer.C:
-			case <-h.wake:
-				continue
-			}
-		} else if wait < -slack {
-			h.due[phase] = h.nextMoment(phase)
-			continue
-		}
-		h.strike(phase, at)
-	}
-}
-
-// admit gives seats to those who joined. False: the metronome has been closed.
-func (h *hand) admit() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for i, s := range h.joined {
-		if len(h.seats[s.phase]) == 0 {
-			h.due[s.phase] = h.nextMoment(s.phase)
-		}
-		h.seats[s.phase] = append(h.seats[s.phase], s)
-		h.joined[i] = nil
-	}
-	h.joined = h.joined[:0]
-	return !h.closed
-}
-
-// nextMoment is the first moment of a phase that is not in the past.
-func (h *hand) nextMoment(phase int) time.Time {
-	offset := time.Duration(phase) * Tick / phases
-	since := time.Since(h.started) - offset
-	return h.started.Add(offset + (since+Tick-1)/Tick*Tick)
-}
-
-func (h *hand) earliest() (phase int, at time.Time, any bool) {
-	for i := range h.seats {
-		if len(h.seats[i]) > 0 && (!any || h.due[i].Before(at)) {
-			phase, at, any = i, h.due[i], true
-		}
-	}
-	return phase, at, any
-}
-
-// strike calls the beats of a phase and lets go of those who left.
-func (h *hand) strike(phase int, at time.Time) {
-	h.due[phase] = at.Add(Tick)
-	stay := h.seats[phase][:0]
-	left := 0
-	for _, s := range h.seats[phase] {
-		if s.strike(at) {
-			stay = append(stay, s)
-		} else {
-			left++
-		}
-	}
-	clear(h.seats[phase][len(stay):])
-	h.seats[phase] = stay
-	if left > 0 {
-		h.mu.Lock()
-		h.fewest[phase] -= left
-		h.mu.Unlock()
-	}
-}
-
-// strike reports whether the seat is still taken. A seat at rest finds out that it was left when its rest is over.
-func (s *Seat) strike(at time.Time) bool {
+// strike calls the beat when its time has come and says in how many ticks it is to be called again; 0: the seat is free.
+// A seat at rest finds out that it was left when its rest is over.
+func (s *Seat) strike(at time.Time) int {
 	if s.rest.Load() > 1 && s.rest.Add(-1) > 0 {
-		return true
+		return 1
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.gone {
-		return false
+		return 0
 	}
 	s.rest.Store(beating)
-	next := s.call(at)
+	next := s.sound(at)
 	if next <= 0 {
 		s.gone = true
-		return false
+		return 0
 	}
-	s.rest.CompareAndSwap(beating, int32(min(next, 1<<20)))
-	return true
+	if !s.rest.CompareAndSwap(beating, int32(min(next, 1<<20))) {
+		return 1
+	}
+	return next
 }
 
-// call contains a panic of the beat, which is then called again on the next tick.
-func (s *Seat) call(at time.Time) (next int) {
-	defer s.hand.metronome.contain(&next)
+// sound contains a panic of the beat, which is then called again on the next tick.
+func (s *Seat) sound(at time.Time) (next int) {
+	defer s.metronome.contain(&next)
 	return s.beat(at)
 }

@@ -10,6 +10,8 @@ import (
 // farReport is what the far side's RTCP told of our stream and of itself.
 type farReport struct {
 	lost      float64 // fraction, 0…1
+	reports   int     // of our stream
+	expected  float64 // of the packets to come, as lost
 	roundTrip time.Duration
 	heard     time.Time // arrival of the last RTCP packet
 	sender    uint32    // middle 32 bits of the NTP time in its last sender report
@@ -89,6 +91,7 @@ func (c *Core) ReceiveControl(raw []byte, at time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.far.heard = at
+	reports := c.far.reports
 	for _, p := range packets {
 		switch p := p.(type) {
 		case *rtcp.SenderReport:
@@ -97,6 +100,9 @@ func (c *Core) ReceiveControl(raw []byte, at time.Time) bool {
 		case *rtcp.ReceiverReport:
 			c.far.learn(c.out.ssrc, p.Reports, at)
 		}
+	}
+	if c.far.reports != reports {
+		c.out.expectLoss(c.far.expected)
 	}
 	return true
 }
@@ -108,6 +114,7 @@ func (f *farReport) learn(ours uint32, blocks []rtcp.ReceptionReport, at time.Ti
 			continue
 		}
 		f.lost = float64(b.FractionLost) / 256
+		f.expect()
 		if b.LastSenderReport == 0 {
 			continue
 		}
@@ -116,6 +123,22 @@ func (f *farReport) learn(ours uint32, blocks []rtcp.ReceptionReport, at time.Ti
 			f.roundTrip = time.Duration(trip) * time.Second / 65536
 		}
 	}
+}
+
+// Loss is expected as soon as it is reported. It is forgotten slowly, since it comes back: half a minute of reports in which
+// nothing was lost, and none is expected any more.
+const (
+	lossAtFirst  = 0.10 // expected before the first report
+	lossFade     = 0.7  // of what was expected remains after each report
+	lossExpected = 0.01 // less is none
+)
+
+func (f *farReport) expect() {
+	if f.reports == 0 {
+		f.expected = lossAtFirst
+	}
+	f.reports++
+	f.expected = max(f.lost, lossFade*f.expected)
 }
 
 // LastControl is when the last RTCP of the far side came; zero: never.

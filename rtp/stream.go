@@ -3,6 +3,7 @@ package rtp
 import (
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -37,6 +38,7 @@ type Stream struct {
 	keys      keys
 	silence   silence
 	speaker   speaker
+	loss      atomic.Int32 // percent of packets expected to be lost, plus 1; 0: nothing is known
 	buffer    [maxPacket]byte
 }
 
@@ -208,9 +210,8 @@ func (s *Stream) sent() (packets, octets uint64) {
 
 // ticks that may pass until the next beat.
 const (
-	ticksBusy  = 1
-	ticksWatch = 5  // a live source paces the stream; look now and then whether it still does
-	ticksHeld  = 50 // we may not send
+	ticksBusy = 1
+	ticksHeld = 50 // we may not send, or need not
 )
 
 // beat does what no arriving packet does for us.
@@ -229,6 +230,9 @@ func (s *Stream) beat(at time.Time) (next int) {
 		return ticksBusy
 	case len(s.keys.queue) > 0:
 		return ticksBusy
+	case s.fill < 0:
+		return ticksHeld
 	}
-	return ticksWatch
+	// A live source paces the stream: the next look is when it may have been silent for too long.
+	return max(int((s.fill-at.Sub(s.clock.heard)+Tick-1)/Tick), longRest)
 }

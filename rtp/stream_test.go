@@ -2,6 +2,7 @@ package rtp
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -324,4 +325,33 @@ func BenchmarkForward(b *testing.B) {
 		at = at.Add(Tick)
 		core.Receive(raw, at)
 	}
+}
+
+func TestAStreamThatPassesPacketsThroughIsOnlyLookedAtNowAndThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMetronome(1)
+		voices := make([]*voice, 40)
+		for i := range voices {
+			s := NewStream(StreamConfig{Write: func([]byte) error { return nil }, Metronome: m})
+			defer s.Close()
+			s.SetFormat(testPCMA, SendRecv)
+			voices[i] = newVoice("passed on", testPCMA, uint32(i+1), 1, 1)
+			s.Hear(voices[i])
+		}
+		defer m.Close()
+		for second := range 3 {
+			for range 50 {
+				for _, v := range voices {
+					v.emit(v.packet(make([]byte, 160)))
+				}
+				time.Sleep(Tick)
+			}
+			synctest.Wait()
+			for phase, seats := range m.seats {
+				if len(seats) > 0 {
+					t.Errorf("after %d s %d streams still beat in phase %d", second+1, len(seats), phase)
+				}
+			}
+		}
+	})
 }

@@ -2,6 +2,7 @@ package rtp
 
 import (
 	"errors"
+	"math"
 	"time"
 )
 
@@ -17,7 +18,8 @@ type transcoder struct {
 // starts anew within a stream.
 type speaker struct {
 	encoder Encoder
-	rate    int // of encoder
+	loss    int32 // that the encoder was told of; as Stream.loss
+	rate    int   // of encoder
 	failed  bool
 	pcm     [16000 / 1000 * 60]int16 // what waits until a packet is full: pcm[:n]
 	n       int
@@ -98,13 +100,27 @@ func (k *speaker) encode(s *Stream, pcm []int16, rate int) ([]byte, error) {
 			k.failed = true // until the next negotiation
 			return nil, err
 		}
-		k.encoder, k.rate = encoder, rate
+		k.encoder, k.rate, k.loss = encoder, rate, 0
+	}
+	if loss := s.loss.Load(); loss != k.loss {
+		k.loss = loss
+		if e, ok := k.encoder.(LossReady); ok {
+			e.ExpectLoss(int(loss) - 1)
+		}
 	}
 	n, err := k.encoder.Encode(k.payload[:], pcm)
 	if err != nil {
 		return nil, err
 	}
 	return k.payload[:n], nil
+}
+
+// expectLoss tells what fraction of the packets the far side will miss.
+func (s *Stream) expectLoss(fraction float64) {
+	if fraction < lossExpected {
+		fraction = 0
+	}
+	s.loss.Store(int32(math.Round(fraction*100)) + 1)
 }
 
 // encodeSilence gives so many ticks of silence.

@@ -76,8 +76,12 @@ func (d *opusDecoder) restore(pcm []int16, next []byte) error {
 
 // opusEncoder encodes mono speech at 8000 or 16000 Hz.
 type opusEncoder struct {
-	lib  *libopus.Encoder
-	rate int
+	lib     *libopus.Encoder
+	rate    int
+	fec     bool // with redundancy, when loss is expected
+	care    int  // the complexity that was asked for
+	present int  // and the one in use
+	keen    bool // silence is encoded with the same care as speech
 }
 
 // independence is the expected loss, in percent, at which libopus makes its packets depend little on each other.
@@ -115,16 +119,49 @@ func newOpusEncoder(f *rtp.Format, rate int, o Options, recorded bool) (rtp.Enco
 			return nil, fmt.Errorf("set up opus encoder: %w", err)
 		}
 	}
-	return &opusEncoder{lib: lib, rate: rate}, nil
+	return &opusEncoder{lib: lib, rate: rate, fec: o.FEC && f.FEC, care: o.Complexity, present: o.Complexity, keen: recorded}, nil
 }
 
 func (e *opusEncoder) Rate() int { return e.rate }
+
+// ExpectLoss turns the redundancy up and down. Without loss there is none: it takes a fifth of the work and so many of
+// the bits that speech at 24 kbit/s sounds as it would at 13 without.
+func (e *opusEncoder) ExpectLoss(percent int) {
+	if e.fec {
+		_ = e.lib.SetPacketLossPerc(min(max(percent, 0), 100)) // fails only outside of these
+	}
+}
+
+// hush is the level (RMS, 50 dB below full scale) under which a packet is silence to the ear, noise of the line and the
+// room included. With how much care it is encoded nobody can tell, and in a conversation half of all packets are such.
+const hush = 104
+
+// silent reports whether the sound is under hush.
+func silent(pcm []int16) bool {
+	energy := 0
+	for _, s := range pcm {
+		energy += int(s) * int(s)
+	}
+	return energy < hush*hush*len(pcm)
+}
+
+// attend spends the complexity on what can be heard.
+func (e *opusEncoder) attend(pcm []int16) {
+	care := e.care
+	if !e.keen && silent(pcm) {
+		care = 0
+	}
+	if care != e.present && e.lib.SetComplexity(care) == nil {
+		e.present = care
+	}
+}
 
 func (e *opusEncoder) Encode(payload []byte, pcm []int16) (int, error) {
 	n := len(payload)
 	if n == 0 {
 		return 0, ErrRoom
 	}
+	e.attend(pcm)
 	bytes, err := e.lib.Encode(pcm, payload[:n:n])
 	if errors.Is(err, libopus.ErrBufferTooSmall) {
 		return 0, ErrRoom

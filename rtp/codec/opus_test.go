@@ -264,6 +264,81 @@ func TestOpusRespectsTheBitrateOfBothSides(t *testing.T) {
 	}
 }
 
+// redundant counts the packets that carry the one before them once more: a flag in the second bit of a SILK frame of 20
+// ms (RFC 6716 section 4.2.3).
+func redundant(payloads [][]byte) (n int) {
+	for _, p := range payloads {
+		if len(p) > 1 && p[0]>>3 < 12 && p[1]&0x40 != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+func TestRedundancyFollowsTheLossThatIsExpected(t *testing.T) {
+	for _, rate := range []int{narrow, wide} {
+		e, _ := pair(t, formatOpus, rate)
+		pcm := speech(t)[:rate*2]
+		many := len(pcm) / (rate / 50) / 4
+		if n := redundant(encode(t, e, pcm)); n < many {
+			t.Errorf("%d Hz: before any report %d packets are redundant, want %d at least", rate, n, many)
+		}
+		for _, expected := range []struct{ percent, least, most int }{{0, 0, 1}, {10, many, 1000}, {1000, many, 1000}, {-1, 0, 1}} {
+			e.(rtp.LossReady).ExpectLoss(expected.percent)
+			if n := redundant(encode(t, e, pcm)); n < expected.least || n > expected.most {
+				t.Errorf("%d Hz: with %d %% of loss %d packets are redundant", rate, expected.percent, n)
+			}
+		}
+	}
+	f := *formatOpus
+	f.FEC = false
+	e, _ := pair(t, &f, narrow)
+	e.(rtp.LossReady).ExpectLoss(20)
+	if n := redundant(encode(t, e, speech(t))); n > 0 {
+		t.Errorf("%d packets are redundant for somebody who cannot use it", n)
+	}
+}
+
+func TestSilenceIsEncodedWithLessCareAndSoundsTheSame(t *testing.T) {
+	for _, rate := range []int{narrow, wide} {
+		pcm := speech(t)
+		for i := range pcm {
+			if i/(rate/4)%2 == 1 { // half of a conversation: the line's noise, while the other one speaks
+				pcm[i] = int16(pcm[i]%64 + int16(i*i%61) - 30)
+			}
+		}
+		sound := func(keen bool) (got []int16, hushed int) {
+			e, d := pair(t, formatOpus, rate)
+			e.(*opusEncoder).keen = keen
+			for _, p := range encodeWatched(t, e, pcm, func() { hushed += e.(*opusEncoder).care - e.(*opusEncoder).present }) {
+				got = append(got, decode(t, d, [][]byte{p})...)
+			}
+			return got, hushed
+		}
+		with, hushed := sound(false)
+		without, never := sound(true)
+		if hushed == 0 || never != 0 {
+			t.Fatalf("%d Hz: hushed %d, and %d when it must not be", rate, hushed, never)
+		}
+		a, _ := bestSNR(with, pcm[:len(pcm)-rate/2], 400)
+		b, _ := bestSNR(without, pcm[:len(pcm)-rate/2], 400)
+		t.Logf("%d Hz: %.2f dB, and %.2f dB with the same care everywhere", rate, a, b)
+		if a < b-0.2 {
+			t.Errorf("%d Hz: an SNR of %.2f dB, with the same care everywhere %.2f dB", rate, a, b)
+		}
+	}
+}
+
+// encodeWatched is encode with a look at the encoder after each packet.
+func encodeWatched(t *testing.T, e rtp.Encoder, pcm []int16, look func()) (payloads [][]byte) {
+	t.Helper()
+	for frame := e.Rate() / 50; len(pcm) >= frame; pcm = pcm[frame:] {
+		payloads = append(payloads, encode(t, e, pcm[:frame])...)
+		look()
+	}
+	return payloads
+}
+
 func TestRecordedSoundIsTheSameInEveryRound(t *testing.T) {
 	for _, rate := range []int{narrow, wide} {
 		e, err := coders(t).Recorded().NewEncoder(formatOpus, rate)
