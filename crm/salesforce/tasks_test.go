@@ -326,7 +326,7 @@ func TestTasksTravelAsTheyWereWritten(t *testing.T) {
 		}
 		_, _ = collection(parcels)
 	})
-	if n > 2.5*200 { // the key as JSON; nothing of the fields
+	if n > 4*200 { // the key as JSON, under -race a little more; to decode and encode the fields takes 18 a Task
 		t.Errorf("200 Tasks allocate %v times", n)
 	}
 }
