@@ -154,8 +154,20 @@ func encode(v any) []byte {
 // waitingPulse is how often figures are told for no other reason than that callers wait longer.
 const waitingPulse = 5 * time.Second
 
-// pulse looks at the queues and tells what has changed.
+// pulse tells of the queues as long as anybody watches, and rests otherwise.
 func (a *API) pulse(ctx context.Context) {
+	for {
+		select {
+		case <-a.hub.arrived:
+			a.tellQueues(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// tellQueues looks at the queues and tells what has changed, until nobody watches any more.
+func (a *API) tellQueues(ctx context.Context) {
 	tick := time.NewTicker(a.cfg.QueuePulse)
 	defer tick.Stop()
 	var last []Queue
@@ -166,8 +178,7 @@ func (a *API) pulse(ctx context.Context) {
 			return
 		case now := <-tick.C:
 			if a.hub.empty() {
-				last = nil
-				continue
+				return
 			}
 			queues := queueShapes(a.cfg.Queues.Figures())
 			if sameCounts(queues, last) && (!anyoneWaits(queues) || now.Sub(told) < waitingPulse) {

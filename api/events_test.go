@@ -320,6 +320,28 @@ func TestAWatcherThatLeavesIsForgotten(t *testing.T) {
 	}
 }
 
+func TestACallThatNobodyWatchesCostsTheHubNearlyNothing(t *testing.T) {
+	h := newHub(Config{WatcherBuffer: 1}.withDefaults())
+	stranger, err := h.watch(access.Session{User: access.User{ID: "carl"}}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.close()
+	rec := call.Record{ID: "c1", Agent: "anna", Started: time.Now(), Customer: call.Party{Number: "+358400000001"}}
+	moments := []call.Event{happened(call.Began, "anna", rec), happened(call.Answered, "anna", rec), happened(call.Over, "anna", rec)}
+	n := testing.AllocsPerRun(1000, func() {
+		for _, e := range moments {
+			h.saw(e)
+		}
+	})
+	if n > 1 { // whose call it is, while it goes on
+		t.Errorf("a whole call allocates %v times with nobody watching", n)
+	}
+	if len(stranger.events) != 0 {
+		t.Error("a stranger was told")
+	}
+}
+
 func BenchmarkSaw(b *testing.B) {
 	h := newHub(Config{WatcherBuffer: 1}.withDefaults())
 	for i := range 300 {

@@ -40,20 +40,21 @@ type watcher struct {
 
 // hub knows who watches and what concerns them.
 type hub struct {
-	log    *zap.Logger
-	buffer int
+	log     *zap.Logger
+	buffer  int
+	arrived chan struct{} // somebody has begun to watch
 
 	mu       sync.Mutex
-	watchers map[string][]*watcher       // by user id, the oldest first; guarded by mu
-	everyone map[*watcher]bool           // those who watch everybody; guarded by mu
-	count    int                         // guarded by mu
-	parts    map[call.ID]map[string]bool // the agents who have a part in a call going on; guarded by mu
-	closed   bool                        // guarded by mu
+	watchers map[string][]*watcher // by user id, the oldest first; guarded by mu
+	everyone map[*watcher]bool     // those who watch everybody; guarded by mu
+	count    int                   // guarded by mu
+	parts    map[call.ID][]string  // the agents who have a part in a call going on; guarded by mu
+	closed   bool                  // guarded by mu
 }
 
 func newHub(cfg Config) *hub {
-	return &hub{log: cfg.Log, buffer: cfg.WatcherBuffer,
-		watchers: make(map[string][]*watcher), everyone: make(map[*watcher]bool), parts: make(map[call.ID]map[string]bool)}
+	return &hub{log: cfg.Log, buffer: cfg.WatcherBuffer, arrived: make(chan struct{}, 1),
+		watchers: make(map[string][]*watcher), everyone: make(map[*watcher]bool), parts: make(map[call.ID][]string)}
 }
 
 // watch opens a stream for the session's user.
@@ -72,6 +73,10 @@ func (h *hub) watch(s access.Session, all bool) (*watcher, error) {
 		h.everyone[w] = true
 	}
 	h.count++
+	select {
+	case h.arrived <- struct{}{}:
+	default:
+	}
 	return w, nil
 }
 
@@ -130,33 +135,27 @@ func (h *hub) those(match func(*watcher) bool) []*watcher {
 	return found
 }
 
-// saw remembers who has a part in the call, and tells them.
+// saw remembers who has a part in the call, and tells them. Usually nobody watches, and nothing is encoded.
 func (h *hub) saw(e call.Event) {
-	data, err := json.Marshal(CallEvent{At: e.At.UTC(), Moment: string(e.Moment), Agent: e.Agent, Record: summaryShape(e.Record)})
-	if err != nil {
-		h.log.Error("event not encoded", zap.Error(err)) // cannot happen with these types
-		return
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	concerned := h.note(e)
-	h.tell(event{"call", data}, h.whom(concerned))
+	if watchers := h.whom(h.note(e)); len(watchers) > 0 {
+		h.encode("call", CallEvent{At: e.At.UTC(), Moment: string(e.Moment), Agent: e.Agent, Record: summaryShape(e.Record)}, watchers)
+	}
 	h.forget(e)
 }
 
 // note adds those an event names to those who have a part in its call. h.mu is held.
-func (h *hub) note(e call.Event) map[string]bool {
+func (h *hub) note(e call.Event) []string {
 	concerned, known := h.parts[e.Record.ID]
-	if !known {
-		concerned = make(map[string]bool, 2)
-		if len(h.parts) < maxKnownCalls {
-			h.parts[e.Record.ID] = concerned
+	before := len(concerned)
+	for _, who := range [...]string{e.Agent, e.Record.Agent, e.Record.Customer.Agent} {
+		if who != "" && !slices.Contains(concerned, who) {
+			concerned = append(concerned, who)
 		}
 	}
-	for _, who := range []string{e.Agent, e.Record.Agent, e.Record.Customer.Agent} {
-		if who != "" {
-			concerned[who] = true
-		}
+	if len(concerned) > before && (known || len(h.parts) < maxKnownCalls) {
+		h.parts[e.Record.ID] = concerned
 	}
 	return concerned
 }
@@ -167,7 +166,10 @@ func (h *hub) forget(e call.Event) {
 	case e.Moment == call.Over:
 		delete(h.parts, e.Record.ID)
 	case e.Moment == call.Missed && e.Agent != e.Record.Agent:
-		delete(h.parts[e.Record.ID], e.Agent)
+		those := h.parts[e.Record.ID]
+		if i := slices.Index(those, e.Agent); i >= 0 {
+			h.parts[e.Record.ID] = slices.Delete(those, i, i+1)
+		}
 	}
 }
 
@@ -175,43 +177,45 @@ func (h *hub) forget(e call.Event) {
 func (h *hub) concerned(id call.ID, agent string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.parts[id][agent]
+	return slices.Contains(h.parts[id], agent)
 }
 
 func (h *hub) agentChanged(s agent.Status) {
-	data, err := json.Marshal(AgentEvent{ID: s.ID, Availability: availabilityShape(s.Availability), State: string(s.Work), Devices: s.Devices})
-	if err != nil {
-		h.log.Error("event not encoded", zap.Error(err)) // cannot happen with these types
-		return
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.tell(event{"agent", data}, h.whom(map[string]bool{s.ID: true}))
+	if watchers := h.whom([]string{s.ID}); len(watchers) > 0 {
+		h.encode("agent", AgentEvent{ID: s.ID, Availability: availabilityShape(s.Availability), State: string(s.Work), Devices: s.Devices}, watchers)
+	}
 }
 
 func (h *hub) queuesChanged(queues []Queue) {
-	data, err := json.Marshal(queues)
-	if err != nil {
-		h.log.Error("event not encoded", zap.Error(err)) // cannot happen with these types
-		return
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.tell(event{"queues", data}, h.those(func(*watcher) bool { return true }))
+	h.encode("queues", queues, h.those(func(*watcher) bool { return true }))
 }
 
 // whom lists the watchers of what concerns these users. h.mu is held.
-func (h *hub) whom(users map[string]bool) []*watcher {
+func (h *hub) whom(users []string) []*watcher {
 	var found []*watcher
-	for user := range users {
+	for _, user := range users {
 		found = append(found, h.watchers[user]...)
 	}
 	for w := range h.everyone {
-		if !users[w.user.ID] {
+		if !slices.Contains(users, w.user.ID) {
 			found = append(found, w)
 		}
 	}
 	return found
+}
+
+// encode makes an event and passes it on. h.mu is held.
+func (h *hub) encode(name string, v any, watchers []*watcher) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		h.log.Error("event not encoded", zap.Error(err)) // cannot happen with these types
+		return
+	}
+	h.tell(event{name, data}, watchers)
 }
 
 // tell passes an event on. A watcher whose buffer is full is dropped: it connects again and is told

@@ -16,14 +16,14 @@ func defaultRouting() Routing {
 // Outbox is how fast and how stubbornly records go to Salesforce.
 type Outbox struct {
 	Batch      int           `yaml:"batch"`       // most records in one request, up to 200
-	Interval   time.Duration `yaml:"interval"`    // between two looks at what is due
+	Interval   time.Duration `yaml:"interval"`    // between two looks at what nobody told us of
 	RetryFirst time.Duration `yaml:"retry_first"` // after the first fault; doubles from there …
 	RetryMax   time.Duration `yaml:"retry_max"`   // … up to this
 }
 
 func defaultOutbox() Outbox {
 	return Outbox{
-		Batch: 200, Interval: time.Second, RetryFirst: 2 * time.Second, RetryMax: 5 * time.Minute,
+		Batch: 200, Interval: 30 * time.Second, RetryFirst: 2 * time.Second, RetryMax: 5 * time.Minute,
 	}
 }
 

@@ -58,7 +58,7 @@ func Tasks(rec call.Record, s Settings) []outbox.Message {
 	if rec.Open() || rec.ID == "" || !s.wants(rec) {
 		return nil
 	}
-	fields := map[string]any{}
+	fields := make(map[string]any, 24+len(s.Fields))
 	for _, add := range []func(map[string]any, call.Record, Settings){activity, details, relations} {
 		add(fields, rec, s)
 	}
@@ -221,8 +221,39 @@ func subject(rec call.Record, s Settings) string {
 	if pattern == "" {
 		pattern = "Call - {queue}"
 	}
-	return strings.TrimSpace(strings.NewReplacer("{queue}", about, "{direction}", string(rec.Direction), "{number}", number,
-		"{result}", Result(rec)).Replace(pattern))
+	return strings.TrimSpace(filled(pattern, func(name string) (string, bool) {
+		switch name {
+		case "queue":
+			return about, true
+		case "direction":
+			return string(rec.Direction), true
+		case "number":
+			return number, true
+		case "result":
+			return Result(rec), true
+		}
+		return "", false
+	}))
+}
+
+// filled puts values where the pattern names them in braces; what nobody knows stays, and values are taken as they are.
+func filled(pattern string, value func(name string) (string, bool)) string {
+	var b strings.Builder
+	for {
+		before, rest, open := strings.Cut(pattern, "{")
+		b.WriteString(before)
+		if !open {
+			return b.String()
+		}
+		name, after, shut := strings.Cut(rest, "}")
+		if v, known := value(name); shut && known {
+			b.WriteString(v)
+			pattern = after
+			continue
+		}
+		b.WriteByte('{')
+		pattern = rest
+	}
 }
 
 func link(base string, id call.ID) string {
@@ -250,6 +281,9 @@ func spoken(d time.Duration) string {
 
 // cut shortens text to that many characters.
 func cut(s string, most int) string {
+	if len(s) <= most { // bytes, and so characters
+		return s
+	}
 	if r := []rune(s); len(r) > most {
 		return string(r[:most-1]) + "…"
 	}

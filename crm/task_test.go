@@ -250,6 +250,28 @@ func TestWhatAFieldCannotHoldIsCut(t *testing.T) {
 	}
 }
 
+// The limits are what was measured and a fifth.
+func TestWhatATaskCosts(t *testing.T) {
+	rec, set := inbound(), Settings{DetailsURL: "https://gw.example/calls"}
+	if n := testing.AllocsPerRun(1000, func() { Tasks(rec, set) }); n > 76 {
+		t.Errorf("a Task allocates %v times", n)
+	}
+}
+
+func TestASubjectTakesWhatItNamesAndNothingElse(t *testing.T) {
+	rec := inbound()
+	rec.Queue = "Sales {number}"
+	for pattern, want := range map[string]string{
+		"{queue}":                 "Sales {number}", // a value is no pattern
+		"{ {{result}} {unknown":   "{ {Answered} {unknown",
+		"{nothing} } {direction}": "{nothing} } Inbound",
+	} {
+		if got := fieldsOf(t, rec, Settings{Subject: pattern})["Subject"]; got != want {
+			t.Errorf("%q gives %q, want %q", pattern, got, want)
+		}
+	}
+}
+
 func BenchmarkTasks(b *testing.B) {
 	rec := inbound()
 	b.ReportAllocs()

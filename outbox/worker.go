@@ -57,6 +57,7 @@ type Worker struct {
 	log      *zap.Logger
 
 	freed chan struct{} // a delivery has ended and its place is free
+	seen  time.Time     // when the figures were looked at; owned by Run
 
 	mu      sync.Mutex
 	running sync.WaitGroup          // Run; Add under mu
@@ -98,7 +99,9 @@ func (w *Worker) Run(ctx context.Context) {
 				wake = next
 			}
 		}
-		w.observe(ctx)
+		if again := w.observe(ctx); again.Before(wake) {
+			wake = again
+		}
 		w.wait(ctx, wake)
 	}
 }
@@ -302,12 +305,19 @@ func (w *Worker) settle(ctx context.Context, kind string, settled []Settled) {
 	w.mu.Unlock()
 }
 
-func (w *Worker) observe(ctx context.Context) {
-	stats, err := w.rows.Stats(ctx)
-	if err != nil {
-		return // the lease has said it
+// figuresAge is how old the figures may be while there is work: all rows are counted for them.
+const figuresAge = time.Second
+
+// observe looks at the figures, unless it has just done so, and says when to look again.
+func (w *Worker) observe(ctx context.Context) (again time.Time) {
+	if due := w.seen.Add(figuresAge); time.Now().Before(due) {
+		return due
 	}
-	w.set.Metrics.observe(stats)
+	w.seen = time.Now()
+	if stats, err := w.rows.Stats(ctx); err == nil { // else the lease has said it
+		w.set.Metrics.observe(stats)
+	}
+	return w.seen.Add(w.set.Poll)
 }
 
 // bounded keeps a reason readable and small.

@@ -15,15 +15,8 @@ func (s *Store) LastAlive() time.Time { return s.lastAlive }
 
 const aliveName = "alive" // in settings: microseconds since 1970
 
-// writer is what *sql.DB and *sql.Tx have in common.
-type writer interface {
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-}
-
-func writeAlive(ctx context.Context, w writer, now time.Time) error {
-	_, err := w.ExecContext(ctx, `INSERT INTO settings (name, value) VALUES (?, ?)
-		ON CONFLICT (name) DO UPDATE SET value = excluded.value`, aliveName, strconv.FormatInt(micros(now), 10))
-	if err != nil {
+func writeAlive(t *tx, now time.Time) error {
+	if _, err := t.do(t.w.alive, aliveName, strconv.FormatInt(micros(now), 10)); err != nil {
 		return fmt.Errorf("note that we live: %w", err)
 	}
 	return nil

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -110,20 +109,17 @@ func (s *Store) records(ctx context.Context, query string, args ...any) ([]call.
 	return records, nil
 }
 
-// writeCall writes the record over whatever stood there.
-func writeCall(ctx context.Context, tx *sql.Tx, rec *call.Record, body []byte) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO calls (id, direction, agent, queue, customer, started, ended, reason, record)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET direction = excluded.direction, agent = excluded.agent, queue = excluded.queue,
-			customer = excluded.customer, started = excluded.started, ended = excluded.ended, reason = excluded.reason,
-			record = excluded.record`,
-		string(rec.ID), string(rec.Direction), rec.Agent, rec.Queue, string(rec.Customer.Number),
-		micros(rec.Started), micros(rec.Over), string(rec.Ending.Reason), string(body))
-	if err != nil {
+// writeCall writes the record over whatever stood there. The agents in known stand on disk already.
+func writeCall(t *tx, rec *call.Record, body string, known []string) error {
+	if _, err := t.do(t.w.putCall, string(rec.ID), string(rec.Direction), rec.Agent, rec.Queue, string(rec.Customer.Number),
+		micros(rec.Started), micros(rec.Over), string(rec.Ending.Reason), body); err != nil {
 		return err
 	}
 	for _, agent := range agentsOf(rec) {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO parts (agent, id) VALUES (?, ?) ON CONFLICT DO NOTHING`, agent, string(rec.ID)); err != nil {
+		if slices.Contains(known, agent) {
+			continue
+		}
+		if _, err := t.do(t.w.putPart, agent, string(rec.ID)); err != nil {
 			return err
 		}
 	}

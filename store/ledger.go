@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -16,56 +14,57 @@ import (
 	"github.com/cordboard/cordboard/outbox"
 )
 
-// Ledger writes calls down without ever being waited for: its methods put the news in a queue in memory, and one
-// goroutine writes all that has gathered in one transaction. When the disk fails it tries again for ever, in order.
+// Ledger writes calls down without ever being waited for: its methods put the news in a queue in memory, and a scribe
+// writes all that has gathered in one transaction. When the disk fails it tries again for ever, in order.
 type Ledger struct {
-	db     *sql.DB
+	db     *writer
 	outbox *Outbox
 	log    *zap.Logger
 	wake   chan struct{}
-	ended  chan struct{} // closed when the writer has returned
+	hurry  chan struct{} // somebody waits for what has been noted
+	ended  chan struct{} // closed when the scribe has returned
 	stop   context.CancelFunc
 
 	faults  atomic.Int64
 	commits atomic.Int64
 
 	mu      sync.Mutex
-	waiting []entry       // guarded by mu: noted, not yet on disk (those being written included)
+	waiting []entry       // guarded by mu: noted, not yet being written
+	writing int           // guarded by mu: entries taken out of waiting that are not yet on disk
 	noted   uint64        // guarded by mu: entries ever noted
 	written uint64        // guarded by mu: of those, how many are on disk
 	closing bool          // guarded by mu
 	changed chan struct{} // guarded by mu: closed and replaced when written has grown
 }
 
-// entry is one piece of news, ready to be written.
+// entry is one piece of news.
 type entry struct {
-	rec      call.Record // only what the columns need is read
-	body     []byte
+	rec      call.Record
 	messages []outbox.Message
 }
 
-const (
-	mostInOne    = 1000             // entries in one transaction, so that readers of the outbox get their turn
-	heartbeat    = 10 * time.Second // how exactly we know when a process died
-	firstPause   = 20 * time.Millisecond
-	longestPause = 5 * time.Second
-)
-
-func openLedger(ctx context.Context, db *sql.DB, o *Outbox, log *zap.Logger) *Ledger {
-	l := &Ledger{db: db, outbox: o, log: log, wake: make(chan struct{}, 1), ended: make(chan struct{}), changed: make(chan struct{})}
+func openLedger(ctx context.Context, db *writer, o *Outbox, log *zap.Logger) *Ledger {
+	l := &Ledger{db: db, outbox: o, log: log, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), ended: make(chan struct{}),
+		changed: make(chan struct{})}
 	// What has been noted must be written even when the start-up context is long gone.
 	ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
-	go l.run(ctx)
+	go func() {
+		defer close(l.ended)
+		s := &scribe{Ledger: l, parts: make(map[call.ID][]string), told: make(map[call.ID]bool)}
+		s.run(ctx)
+	}()
 	return l
 }
 
-// Open notes that a call has begun. It never blocks.
+// Open notes that a call has begun. It never blocks. Nobody may change anymore what the record holds: it is written later.
 func (l *Ledger) Open(rec call.Record) { l.note(rec, nil) }
 
-// Close notes that a call is over, and in the same transaction puts in what must be known outside. It never blocks.
+// Close notes that a call is over, and in the same transaction puts in what must be known outside. As Open, it never
+// blocks and keeps the record.
 func (l *Ledger) Close(rec call.Record, messages []outbox.Message) { l.note(rec, messages) }
 
-// Update notes what became known of a call after Open or after Close, with what must be known outside. It never blocks.
+// Update notes what became known of a call after Open or after Close, with what must be known outside. As Open, it
+// never blocks and keeps the record.
 func (l *Ledger) Update(rec call.Record, messages []outbox.Message) { l.note(rec, messages) }
 
 // Flush returns when everything noted before it is on disk, or with ctx's error.
@@ -73,6 +72,7 @@ func (l *Ledger) Flush(ctx context.Context) error {
 	l.mu.Lock()
 	upTo := l.noted
 	l.mu.Unlock()
+	rouse(l.hurry)
 	for {
 		l.mu.Lock()
 		written, changed := l.written, l.changed
@@ -90,13 +90,8 @@ func (l *Ledger) Flush(ctx context.Context) error {
 	}
 }
 
-// note takes a copy in the form in which it is written: JSON, which shares nothing with the record.
 func (l *Ledger) note(rec call.Record, messages []outbox.Message) {
-	body, err := json.Marshal(rec)
-	if err != nil {
-		l.log.Error("record cannot be written", zap.String("call", string(rec.ID)), zap.Error(err))
-	}
-	e := entry{rec: rec, body: body}
+	e := entry{rec: rec}
 	for _, m := range messages {
 		if err := m.Check(); err != nil { // one message that nobody can deliver must not stop the ledger
 			l.log.Error("message refused", zap.String("call", string(rec.ID)), zap.Error(err))
@@ -112,139 +107,57 @@ func (l *Ledger) note(rec call.Record, messages []outbox.Message) {
 	}
 	l.waiting = append(l.waiting, e)
 	l.noted++
+	first := len(l.waiting) == 1 // after it the scribe knows
 	l.mu.Unlock()
-	l.rouse()
+	if first {
+		rouse(l.wake)
+	}
 }
 
-func (l *Ledger) rouse() {
+func rouse(c chan<- struct{}) {
 	select {
-	case l.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
 
-// run is the only writer of calls.
-func (l *Ledger) run(ctx context.Context) {
-	defer close(l.ended)
-	beat := time.NewTicker(heartbeat)
-	defer beat.Stop()
-	for {
-		l.mu.Lock()
-		batch := l.waiting[:min(len(l.waiting), mostInOne)]
-		closing := l.closing
-		l.mu.Unlock()
-		if len(batch) > 0 {
-			if !l.persist(ctx, batch) {
-				return
-			}
-			continue
-		}
-		if closing {
-			return
-		}
-		select {
-		case <-l.wake:
-		case <-beat.C:
-			l.live(ctx)
-		case <-ctx.Done():
-			return
-		}
-	}
+// take hands out all that waits, in place of an array that was handed out before.
+func (l *Ledger) take(spare []entry) (batch []entry, closing bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	batch = l.waiting
+	l.waiting, l.writing = spare[:0], len(batch)
+	return batch, l.closing
 }
 
-// live notes that we are. A fault is not reported here: the next call will meet it too.
-func (l *Ledger) live(ctx context.Context) {
-	if err := writeAlive(ctx, l.db, time.Now()); err != nil {
-		l.faults.Add(1)
-	}
-}
-
-// persist writes the batch, however often that takes. It reports false when the ledger must end without it.
-func (l *Ledger) persist(ctx context.Context, batch []entry) bool {
-	pause := firstPause
-	var said time.Time
-	for {
-		err := within(ctx, l.db, func(tx *sql.Tx) error { return l.writeAll(ctx, tx, batch) })
-		if err == nil {
-			break
-		}
-		if ctx.Err() != nil {
-			return false
-		}
-		l.faults.Add(1)
-		if time.Since(said) > time.Minute {
-			l.log.Error("ledger cannot write; calls go on and wait in memory", zap.Int("entries", l.Waiting()), zap.Error(err))
-			said = time.Now()
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return false
-		}
-		pause = min(2*pause, longestPause)
-	}
+// wrote notes that n of what was taken are on disk, and tells those who wait for it.
+func (l *Ledger) wrote(n int) {
 	l.commits.Add(1)
 	l.mu.Lock()
-	l.waiting = l.waiting[len(batch):]
-	if len(l.waiting) == 0 {
-		l.waiting = nil // let the array of a busy hour go
-	}
-	l.written += uint64(len(batch))
+	defer l.mu.Unlock()
+	l.writing -= n
+	l.written += uint64(n)
 	close(l.changed)
 	l.changed = make(chan struct{})
-	l.mu.Unlock()
-	for _, e := range batch {
-		if len(e.messages) > 0 {
-			l.outbox.tell()
-			break
-		}
-	}
-	return true
-}
-
-func (l *Ledger) writeAll(ctx context.Context, tx *sql.Tx, batch []entry) error {
-	last := make(map[call.ID]int, len(batch)) // of several states of one call only the last need be written
-	for i, e := range batch {
-		if e.body != nil {
-			last[e.rec.ID] = i
-		}
-	}
-	now := time.Now()
-	if err := writeAlive(ctx, tx, now); err != nil {
-		return err
-	}
-	for i := range batch {
-		e := &batch[i]
-		if at, ok := last[e.rec.ID]; ok && at == i {
-			if err := writeCall(ctx, tx, &e.rec, e.body); err != nil {
-				return fmt.Errorf("call %s: %w", e.rec.ID, err)
-			}
-		}
-		for _, m := range e.messages {
-			if err := put(ctx, tx, m, now); err != nil {
-				return fmt.Errorf("message %s %s: %w", m.Kind, m.Key, err)
-			}
-		}
-	}
-	return nil
 }
 
 // Waiting is how many entries are not on disk yet.
 func (l *Ledger) Waiting() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.waiting)
+	return len(l.waiting) + l.writing
 }
 
 // Faults is how many transactions have failed.
 func (l *Ledger) Faults() int64 { return l.faults.Load() }
 
-// close takes no more, writes the rest for at most patience, and waits for the writer.
+// close takes no more, writes the rest for at most patience, and waits for the scribe.
 func (l *Ledger) close(patience time.Duration) error {
 	l.mu.Lock()
 	l.closing = true
 	l.mu.Unlock()
-	l.rouse()
+	rouse(l.wake)
+	rouse(l.hurry)
 	timer := time.AfterFunc(patience, l.stop)
 	defer timer.Stop()
 	<-l.ended

@@ -212,8 +212,8 @@ func TestG6_BusyNeverSurfaces(t *testing.T) {
 	})
 	each("checkpoint", func(int) error { _, err := other.Exec(`PRAGMA wal_checkpoint(TRUNCATE)`); return err })
 	each("a writer outside", func(i int) error {
-		return within(ctx, other, func(tx *sql.Tx) error {
-			_, err := tx.Exec(`DELETE FROM settings WHERE name = ?`, fmt.Sprint("secret:", i))
+		return (&writer{DB: other}).within(ctx, func(t *tx) error {
+			_, err := t.Exec(`DELETE FROM settings WHERE name = ?`, fmt.Sprint("secret:", i))
 			return err
 		})
 	})

@@ -14,7 +14,7 @@ import (
 
 // Outbox is the outbox's rows in this database.
 type Outbox struct {
-	write *sql.DB
+	write *writer
 	read  *sql.DB
 	news  chan struct{}
 }
@@ -22,7 +22,7 @@ type Outbox struct {
 var _ outbox.Rows = (*Outbox)(nil)
 
 // openOutbox takes back what the process before had leased: it is not there any more to settle it.
-func openOutbox(ctx context.Context, write, read *sql.DB) (*Outbox, error) {
+func openOutbox(ctx context.Context, write *writer, read *sql.DB) (*Outbox, error) {
 	o := &Outbox{write: write, read: read, news: make(chan struct{}, 1)}
 	if _, err := write.ExecContext(ctx, `UPDATE outbox SET lease = 0, held_until = 0 WHERE lease <> 0`); err != nil {
 		return nil, fmt.Errorf("outbox: %w", err)
@@ -48,9 +48,9 @@ func (o *Outbox) Put(ctx context.Context, messages ...outbox.Message) error {
 			return err
 		}
 	}
-	err := within(ctx, o.write, func(tx *sql.Tx) error {
+	err := o.write.within(ctx, func(t *tx) error {
 		for _, m := range messages {
-			if err := put(ctx, tx, m, time.Now()); err != nil {
+			if err := put(t, m, time.Now()); err != nil {
 				return err
 			}
 		}
@@ -70,8 +70,8 @@ func (o *Outbox) Lease(ctx context.Context, kind string, now time.Time, limit in
 		return nil, next, err
 	}
 	var leased []outbox.Row
-	err = within(ctx, o.write, func(tx *sql.Tx) error {
-		leased, err = lease(ctx, tx, kind, now, limit, hold)
+	err = o.write.within(ctx, func(t *tx) error {
+		leased, err = lease(t, kind, now, limit, hold)
 		return err
 	})
 	if err != nil {
@@ -99,12 +99,9 @@ func (o *Outbox) next(ctx context.Context, kind string, now time.Time) (time.Tim
 	return moment(at.Int64), nil
 }
 
-func lease(ctx context.Context, tx *sql.Tx, kind string, now time.Time, limit int, hold time.Duration) ([]outbox.Row, error) {
+func lease(t *tx, kind string, now time.Time, limit int, hold time.Duration) ([]outbox.Row, error) {
 	token := rand.Int64N(1<<62) + 1
-	found, err := tx.QueryContext(ctx, `UPDATE outbox SET lease = ?, held_until = ? WHERE kind = ? AND id IN
-			(SELECT id FROM outbox WHERE kind = ? AND parked = 0 AND due <= ? AND held_until <= ? ORDER BY due LIMIT ?)
-		RETURNING id, body, COALESCE(late, ''), attempts, since`,
-		token, micros(now.Add(hold)), kind, kind, micros(now), micros(now), limit)
+	found, err := t.kept(t.w.lease).QueryContext(t.ctx, token, micros(now.Add(hold)), kind, kind, micros(now), micros(now), limit)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +128,7 @@ func lease(ctx context.Context, tx *sql.Tx, kind string, now time.Time, limit in
 		return nil, err
 	}
 	for _, i := range joined {
-		if _, err := tx.ExecContext(ctx, `UPDATE outbox SET body = ?, late = NULL WHERE kind = ? AND id = ?`,
+		if _, err := t.ExecContext(t.ctx, `UPDATE outbox SET body = ?, late = NULL WHERE kind = ? AND id = ?`,
 			string(rows[i].Body), kind, rows[i].Key); err != nil {
 			return nil, err
 		}
@@ -140,36 +137,29 @@ func lease(ctx context.Context, tx *sql.Tx, kind string, now time.Time, limit in
 }
 
 // put merges a message into its row by the rules of outbox.Rows.
-func put(ctx context.Context, tx *sql.Tx, m outbox.Message, now time.Time) error {
+func put(t *tx, m outbox.Message, now time.Time) error {
 	due := micros(now)
 	if m.NotBefore.After(now) {
 		due = micros(m.NotBefore)
 	}
+	made, err := t.do(t.w.putRow, m.Kind, m.Key, string(m.Body), micros(now), due)
+	if err != nil || made > 0 {
+		return err
+	}
+	return join(t, m, micros(now), due)
+}
+
+// join brings a message to the row that is there.
+func join(t *tx, m outbox.Message, now, due int64) error {
 	var body, late, reason string
 	var lateDue, rowDue, token int64
 	var parked bool
-	err := tx.QueryRowContext(ctx, `SELECT body, COALESCE(late, ''), late_due, due, lease, parked, reason FROM outbox
-		WHERE kind = ? AND id = ?`, m.Kind, m.Key).Scan(&body, &late, &lateDue, &rowDue, &token, &parked, &reason)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		_, err = tx.ExecContext(ctx, `INSERT INTO outbox (kind, id, body, since, due) VALUES (?, ?, ?, ?, ?)`,
-			m.Kind, m.Key, string(m.Body), micros(now), due)
+	err := t.one(t.w.waiting, m.Kind, m.Key).Scan(&body, &late, &lateDue, &rowDue, &token, &parked, &reason)
+	if err != nil {
 		return err
-	case err != nil:
-		return err
-	case token != 0: // under way: wait beside it
-		if late == "" {
-			_, err = tx.ExecContext(ctx, `UPDATE outbox SET late = ?, late_since = ?, late_due = ? WHERE kind = ? AND id = ?`,
-				string(m.Body), micros(now), due, m.Kind, m.Key)
-			return err
-		}
-		joined, err := outbox.Merge(json.RawMessage(late), m.Body)
-		if err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `UPDATE outbox SET late = ?, late_due = ? WHERE kind = ? AND id = ?`,
-			string(joined), min(lateDue, due), m.Kind, m.Key)
-		return err
+	}
+	if token != 0 { // under way: wait beside it
+		return joinBeside(t, m, late, now, due, lateDue)
 	}
 	joined, err := mergeAll(body, late, string(m.Body))
 	if err != nil {
@@ -183,9 +173,24 @@ func put(ctx context.Context, tx *sql.Tx, m outbox.Message, now time.Time) error
 	default:
 		due = min(due, rowDue)
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE outbox SET body = ?, late = NULL, due = ?, parked = 0,
+	_, err = t.ExecContext(t.ctx, `UPDATE outbox SET body = ?, late = NULL, due = ?, parked = 0,
 		attempts = CASE WHEN parked = 1 THEN 0 ELSE attempts END, reason = ? WHERE kind = ? AND id = ?`,
 		joined, due, reason, m.Kind, m.Key)
+	return err
+}
+
+func joinBeside(t *tx, m outbox.Message, late string, now, due, lateDue int64) error {
+	if late == "" {
+		_, err := t.ExecContext(t.ctx, `UPDATE outbox SET late = ?, late_since = ?, late_due = ? WHERE kind = ? AND id = ?`,
+			string(m.Body), now, due, m.Kind, m.Key)
+		return err
+	}
+	joined, err := outbox.Merge(json.RawMessage(late), m.Body)
+	if err != nil {
+		return err
+	}
+	_, err = t.ExecContext(t.ctx, `UPDATE outbox SET late = ?, late_due = ? WHERE kind = ? AND id = ?`,
+		string(joined), min(lateDue, due), m.Kind, m.Key)
 	return err
 }
 

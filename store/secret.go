@@ -12,12 +12,12 @@ import (
 func (s *Store) Secret(ctx context.Context, name string, make func() []byte) ([]byte, error) {
 	var value []byte
 	name = "secret:" + name // the table holds other things too
-	err := within(ctx, s.write, func(tx *sql.Tx) error {
+	err := s.write.within(ctx, func(t *tx) error {
 		var text string
-		err := tx.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = ?`, name).Scan(&text)
+		err := t.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = ?`, name).Scan(&text)
 		if errors.Is(err, sql.ErrNoRows) {
 			value = make()
-			_, err = tx.ExecContext(ctx, `INSERT INTO settings (name, value) VALUES (?, ?)`,
+			_, err = t.ExecContext(ctx, `INSERT INTO settings (name, value) VALUES (?, ?)`,
 				name, base64.StdEncoding.EncodeToString(value))
 			return err
 		}

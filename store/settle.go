@@ -13,10 +13,10 @@ import (
 // Settle implements outbox.Rows.
 func (o *Outbox) Settle(ctx context.Context, settled []outbox.Settled) error {
 	var news bool // that waited beside a row, and may be due now
-	err := within(ctx, o.write, func(tx *sql.Tx) error {
+	err := o.write.within(ctx, func(t *tx) error {
 		news = false
 		for _, s := range settled {
-			more, err := settle(ctx, tx, s)
+			more, err := settle(t, s)
 			if err != nil {
 				return fmt.Errorf("settle %s %s: %w", s.Row.Kind, s.Row.Key, err)
 			}
@@ -31,11 +31,16 @@ func (o *Outbox) Settle(ctx context.Context, settled []outbox.Settled) error {
 }
 
 // settle reports whether news had come for the row while it was leased.
-func settle(ctx context.Context, tx *sql.Tx, s outbox.Settled) (news bool, err error) {
+func settle(t *tx, s outbox.Settled) (news bool, err error) {
+	if s.Outcome == outbox.Delivered { // nearly always, and nearly always there is no more to do
+		gone, err := t.do(t.w.deliver, s.Row.Kind, s.Row.Key, s.Row.Lease)
+		if err != nil || gone > 0 {
+			return false, err
+		}
+	}
 	var body, late string
 	var lateSince, lateDue int64
-	err = tx.QueryRowContext(ctx, `SELECT body, COALESCE(late, ''), late_since, late_due FROM outbox
-		WHERE kind = ? AND id = ? AND lease = ?`, s.Row.Kind, s.Row.Key, s.Row.Lease).Scan(&body, &late, &lateSince, &lateDue)
+	err = t.one(t.w.held, s.Row.Kind, s.Row.Key, s.Row.Lease).Scan(&body, &late, &lateSince, &lateDue)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil // the lease was lost: whoever has it now settles it
 	}
@@ -43,12 +48,8 @@ func settle(ctx context.Context, tx *sql.Tx, s outbox.Settled) (news bool, err e
 		return false, err
 	}
 	news = late != ""
-	switch {
-	case s.Outcome == outbox.Delivered && !news:
-		_, err = tx.ExecContext(ctx, `DELETE FROM outbox WHERE kind = ? AND id = ?`, s.Row.Kind, s.Row.Key)
-		return news, err
-	case s.Outcome == outbox.Delivered: // what was delivered is done; what came meanwhile is the row now
-		return news, release(ctx, tx, s, `body = ?, since = ?, due = ?, attempts = 0, reason = ''`, late, lateSince, lateDue)
+	if s.Outcome == outbox.Delivered { // what was delivered is done; what came meanwhile is the row now
+		return news, release(t, s, `body = ?, since = ?, due = ?, attempts = 0, reason = ''`, late, lateSince, lateDue)
 	}
 	joined, err := mergeAll(body, late)
 	if err != nil {
@@ -56,11 +57,11 @@ func settle(ctx context.Context, tx *sql.Tx, s outbox.Settled) (news bool, err e
 	}
 	switch {
 	case s.Outcome == outbox.Park && !news:
-		return news, release(ctx, tx, s, `parked = 1, attempts = attempts + 1, reason = ?`, s.Reason)
+		return news, release(t, s, `parked = 1, attempts = attempts + 1, reason = ?`, s.Reason)
 	case s.Outcome == outbox.Park: // the news may be the cure
-		return news, release(ctx, tx, s, `body = ?, due = ?, attempts = 0, reason = ''`, joined, lateDue)
+		return news, release(t, s, `body = ?, due = ?, attempts = 0, reason = ''`, joined, lateDue)
 	}
-	return news, release(ctx, tx, s, `body = ?, due = ?, attempts = attempts + ?, reason = ?`,
+	return news, release(t, s, `body = ?, due = ?, attempts = attempts + ?, reason = ?`,
 		joined, micros(s.Due), counted(s), s.Reason)
 }
 
@@ -71,8 +72,8 @@ func counted(s outbox.Settled) int {
 	return 0
 }
 
-func release(ctx context.Context, tx *sql.Tx, s outbox.Settled, set string, args ...any) error {
-	_, err := tx.ExecContext(ctx, `UPDATE outbox SET lease = 0, held_until = 0, late = NULL, `+set+` WHERE kind = ? AND id = ?`,
+func release(t *tx, s outbox.Settled, set string, args ...any) error {
+	_, err := t.ExecContext(t.ctx, `UPDATE outbox SET lease = 0, held_until = 0, late = NULL, `+set+` WHERE kind = ? AND id = ?`,
 		append(args, s.Row.Kind, s.Row.Key)...)
 	return err
 }

@@ -26,7 +26,7 @@ var migrations embed.FS
 // Everything is written over one connection, so that SQLite never has two writers to choose from (SQLITE_BUSY), and
 // read over a few others, which in WAL mode neither wait for the writer nor stop it.
 type Store struct {
-	write  *sql.DB
+	write  *writer
 	read   *sql.DB
 	lock   *os.File
 	ledger *Ledger
@@ -66,11 +66,7 @@ func Open(ctx context.Context, path string, log *zap.Logger) (_ *Store, err erro
 	if err = touch(path); err != nil {
 		return nil, err
 	}
-	if s.write, err = sql.Open("sqlite", source(path, "_txlock=immediate")); err != nil {
-		return nil, err
-	}
-	s.write.SetMaxOpenConns(1)
-	if err = migrate(ctx, s.write); err != nil {
+	if s.write, err = openWriter(ctx, path); err != nil {
 		return nil, err
 	}
 	if s.read, err = sql.Open("sqlite", source(path, "_pragma=query_only(1)")); err != nil {
@@ -159,25 +155,6 @@ func (s *Store) Ledger() *Ledger { return s.ledger }
 
 // Outbox is the rows that wait for delivery: an outbox.Rows.
 func (s *Store) Outbox() *Outbox { return s.outbox }
-
-// within runs one short transaction on the writer. Nothing inside may wait for anything but the disk.
-func within(ctx context.Context, db *sql.DB, work func(tx *sql.Tx) error) error {
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := work(tx); err != nil {
-		return errors.Join(err, ignoreDone(tx.Rollback()))
-	}
-	return tx.Commit()
-}
-
-func ignoreDone(err error) error {
-	if errors.Is(err, sql.ErrTxDone) {
-		return nil
-	}
-	return err
-}
 
 // micros and moment write times as they stand in the database: microseconds since 1970 UTC, 0 for never.
 func micros(t time.Time) int64 {

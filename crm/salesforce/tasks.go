@@ -1,10 +1,10 @@
 package salesforce
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -30,9 +30,9 @@ const (
 
 // parcel is one Task on its way.
 type parcel struct {
-	key    string
-	fields map[string]json.RawMessage
-	err    error // how its last write went; nil: it stands
+	key  string
+	body []byte // a JSON object: its fields
+	err  error  // how its last write went; nil: it stands
 }
 
 // Deliver implements outbox.Courier.
@@ -49,17 +49,18 @@ func (t *tasks) Deliver(ctx context.Context, messages []outbox.Message) []error 
 	all := make([]*parcel, len(messages))
 	var todo []*parcel
 	for i, m := range messages {
-		all[i] = &parcel{key: m.Key}
-		if err := json.Unmarshal(m.Body, &all[i].fields); err != nil || all[i].fields == nil {
-			all[i].err = outbox.Permanent(fmt.Errorf("the body is not a JSON object: %w", err))
+		p := &parcel{key: m.Key, body: bytes.TrimSpace(m.Body)}
+		all[i] = p
+		if !json.Valid(p.body) || p.body[0] != '{' {
+			p.err = outbox.Permanent(errors.New("the body is not a JSON object"))
 			continue
 		}
 		if t.there.has(m.Key) {
-			delete(all[i].fields, subtypeField)
+			p.drop(subtypeField)
 		}
-		delete(all[i].fields, keyField) // it names the record; among the fields the org refuses it
-		delete(all[i].fields, "attributes")
-		todo = append(todo, all[i])
+		p.drop(keyField) // it names the record; among the fields the org refuses it
+		p.drop("attributes")
+		todo = append(todo, p)
 	}
 	for turn := 0; turn < mostTurns && len(todo) > 0; turn++ {
 		t.write(ctx, todo)
@@ -135,10 +136,26 @@ func (p *parcel) dropLinks(e *APIError) (dropped []string) {
 	return dropped
 }
 
+// drop takes a field out and reports whether it was there. Usually it is not, and nothing is decoded.
 func (p *parcel) drop(field string) bool {
-	_, had := p.fields[field]
-	delete(p.fields, field)
-	return had
+	if !bytes.Contains(p.body, []byte(`"`+field+`"`)) {
+		return false
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(p.body, &fields); err != nil {
+		return false // cannot be: it has been looked at
+	}
+	_, had := fields[field]
+	if !had {
+		return false
+	}
+	delete(fields, field)
+	body, err := json.Marshal(fields)
+	if err != nil {
+		return false // as above
+	}
+	p.body = body
+	return true
 }
 
 const (

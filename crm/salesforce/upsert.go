@@ -1,6 +1,7 @@
 package salesforce
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,12 +41,8 @@ type saved struct {
 }
 
 func (t *tasks) one(ctx context.Context, p *parcel) error {
-	body, err := json.Marshal(p.fields)
-	if err != nil {
-		return outbox400(err)
-	}
 	r, err := t.c.do(ctx, ask{op: "upsert", lane: patient, method: http.MethodPatch,
-		path: t.c.data("/sobjects/Task/" + keyField + "/" + url.PathEscape(p.key)), body: body})
+		path: t.c.data("/sobjects/Task/" + keyField + "/" + url.PathEscape(p.key)), body: p.body})
 	if err != nil || r.status == http.StatusNoContent {
 		return err
 	}
@@ -58,18 +55,7 @@ func (t *tasks) one(ctx context.Context, p *parcel) error {
 
 // many writes a collection. The error is of the request as a whole; those of single records are left in the parcels.
 func (t *tasks) many(ctx context.Context, parcels []*parcel) error {
-	records := make([]map[string]json.RawMessage, len(parcels))
-	for i, p := range parcels {
-		key, err := json.Marshal(p.key)
-		if err != nil {
-			return outbox400(err)
-		}
-		records[i] = map[string]json.RawMessage{"attributes": json.RawMessage(`{"type":"Task"}`), keyField: key}
-		for name, value := range p.fields {
-			records[i][name] = value
-		}
-	}
-	body, err := json.Marshal(map[string]any{"allOrNone": false, "records": records})
+	body, err := collection(parcels)
 	if err != nil {
 		return outbox400(err)
 	}
@@ -86,6 +72,31 @@ func (t *tasks) many(ctx context.Context, parcels []*parcel) error {
 		p.err = results[i].err()
 	}
 	return nil
+}
+
+// collection is the body of a request that writes them all. The fields are taken over as they are.
+func collection(parcels []*parcel) ([]byte, error) {
+	size := 64
+	for _, p := range parcels {
+		size += len(p.body) + len(p.key) + 80
+	}
+	b := append(make([]byte, 0, size), `{"allOrNone":false,"records":[`...)
+	for i, p := range parcels {
+		key, err := json.Marshal(p.key)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"attributes":{"type":"Task"},"`+keyField+`":`...)
+		b = append(b, key...)
+		if fields := bytes.TrimLeft(p.body[1:], " \t\r\n"); fields[0] != '}' {
+			b = append(b, ',')
+		}
+		b = append(b, p.body[1:]...)
+	}
+	return append(b, "]}"...), nil
 }
 
 func readSaved(body []byte, want int) ([]saved, error) {

@@ -2,8 +2,8 @@ package salesforce
 
 import (
 	"net/http"
-	"regexp"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -15,17 +15,22 @@ type usage struct {
 	closedUntil atomic.Int64 // Unix nanoseconds: the outbox waits till then
 }
 
-var apiUsage = regexp.MustCompile(`(?:^|[^-\w])api-usage=(\d{1,12})/(\d{1,12})`)
-
+// read takes "api-usage=18/5000" out of the header; "per-app-api-usage=…" may stand beside it.
 func (u *usage) read(h http.Header) {
-	m := apiUsage.FindStringSubmatch(h.Get("Sforce-Limit-Info"))
-	if m == nil {
+	for part := range strings.FieldsFuncSeq(h.Get("Sforce-Limit-Info"), func(c rune) bool { return c == ';' || c == ',' || c == ' ' }) {
+		figures, ours := strings.CutPrefix(part, "api-usage=")
+		used, limit, both := strings.Cut(figures, "/")
+		if !ours || !both {
+			continue
+		}
+		n, err := strconv.ParseUint(used, 10, 40)
+		most, err2 := strconv.ParseUint(limit, 10, 40)
+		if err == nil && err2 == nil {
+			u.used.Store(int64(n))
+			u.limit.Store(int64(most))
+		}
 		return
 	}
-	used, _ := strconv.ParseInt(m[1], 10, 64)
-	limit, _ := strconv.ParseInt(m[2], 10, 64)
-	u.used.Store(used)
-	u.limit.Store(limit)
 }
 
 // low reports whether only the reserve is left.

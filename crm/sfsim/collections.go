@@ -150,6 +150,19 @@ func (o *Org) target(id string) (*row, *apiError) {
 	return r, nil
 }
 
+// valueOf is the value of a member, whatever its case.
+func valueOf(in map[string]any, name string) any {
+	if v, ok := in[name]; ok {
+		return v
+	}
+	for k, v := range in {
+		if strings.EqualFold(k, name) {
+			return v
+		}
+	}
+	return nil
+}
+
 // withoutMember takes a member out, whatever its case, and leaves the original as it is.
 func withoutMember(in map[string]any, name string) (value any, rest map[string]any) {
 	rest = make(map[string]any, len(in))
@@ -179,10 +192,9 @@ func (o *Org) upsertBatch(q *request, typeName, keyName string) reply {
 	if err := countAllowed(len(in.Records)); err != nil {
 		return failed(err)
 	}
-	times := map[string]int{}
+	times := make(map[string]int, len(in.Records))
 	for _, rec := range in.Records {
-		value, _ := withoutMember(rec, key.Name)
-		times[strings.ToLower(scalar(value))]++
+		times[strings.ToLower(scalar(valueOf(rec, key.Name)))]++
 	}
 	w := o.saverFor(q.session.user)
 	results := o.inOneGo(q, in.AllOrNone, len(in.Records), func(i int) saved {

@@ -89,13 +89,18 @@ func (o *Org) serveAPI(w http.ResponseWriter, r *http.Request) {
 	if hit.drop {
 		panic(http.ErrAbortHandler) // the server closes the connection without a word: the work is done, the answer lost
 	}
-	a.write(w, r, body, kind)
+	o.write(w, r, a, body, kind)
 }
 
 var tokenInURI = regexp.MustCompile(`(oauth_token|assertion|client_secret)=[^&]*`)
 
-// withoutToken keeps secrets out of the log.
-func withoutToken(uri string) string { return tokenInURI.ReplaceAllString(uri, "$1=…") }
+// withoutToken keeps secrets out of the log. Nearly no address has any.
+func withoutToken(uri string) string {
+	if !strings.Contains(uri, "token=") && !strings.Contains(uri, "assertion=") && !strings.Contains(uri, "secret=") {
+		return uri
+	}
+	return tokenInURI.ReplaceAllString(uri, "$1=…")
+}
 
 // read takes a request off the wire, within bounds.
 func (o *Org) read(r *http.Request) (*request, *apiError) {
@@ -200,7 +205,7 @@ func (a reply) encode() (body []byte, kind string) {
 	return body, "application/json;charset=UTF-8"
 }
 
-func (a reply) write(w http.ResponseWriter, r *http.Request, body []byte, kind string) {
+func (o *Org) write(w http.ResponseWriter, r *http.Request, a reply, body []byte, kind string) {
 	h := w.Header()
 	for k, v := range a.header {
 		h.Set(k, v)
@@ -212,7 +217,12 @@ func (a reply) write(w http.ResponseWriter, r *http.Request, body []byte, kind s
 	if len(body) > worthZipping && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		h.Set("Content-Encoding", "gzip")
 		w.WriteHeader(a.status)
-		zip := gzip.NewWriter(w)
+		zip, kept := o.zips.Get().(*gzip.Writer) // one has 800 kB
+		if !kept {
+			zip, _ = gzip.NewWriterLevel(nil, gzip.BestSpeed) // it refuses only levels that do not exist
+		}
+		defer o.zips.Put(zip)
+		zip.Reset(w)
 		_, _ = zip.Write(body) // a client that left needs no answer
 		_ = zip.Close()
 		return

@@ -52,7 +52,7 @@ func (o *Org) serveInspection(w http.ResponseWriter, r *http.Request) {
 		a = failed(errNotFound())
 	}
 	body, kind := a.encode()
-	a.write(w, r, body, kind)
+	o.write(w, r, a, body, kind)
 }
 
 // inspectRecords gives all live records of an object with all their fields, oldest first.

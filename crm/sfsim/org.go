@@ -60,6 +60,7 @@ type Org struct {
 	faults    *faults
 	requests  *requestLog
 	templates *template.Template
+	zips      sync.Pool // of *gzip.Writer
 
 	mu       sync.Mutex
 	store    *store              // guarded by mu

@@ -76,14 +76,14 @@ func (o *Org) findIn(parsed *soql.Search, ret soql.Returning, version string) ([
 		}
 		cols = append(cols, c)
 	}
-	in := searched(obj, parsed.Group)
+	found := finder(parsed.Find, searched(obj, parsed.Group))
 	var rows []*row
 	for _, r := range s.tables[obj].rows {
 		fields := r.fields
 		if now.Before(r.indexed) {
 			fields = r.stale
 		}
-		if !r.deleted && fields != nil && matches(parsed.Find, in, fields) && accept(r) {
+		if !r.deleted && fields != nil && found(fields) && accept(r) {
 			rows = append(rows, r)
 		}
 	}
@@ -127,22 +127,43 @@ func inGroup(f *field, group string) bool {
 	return f.isText() && f.Type != "id" && f.Type != "reference"
 }
 
-// matches looks for a term in a record. Words of an AND may be found in different fields.
-func matches(term soql.Term, in []*field, fields map[string]any) bool {
+// finder looks for a term in the fields of records. Words of an AND may be found in different fields.
+func finder(term soql.Term, in []*field) func(fields map[string]any) bool {
 	switch t := term.(type) {
 	case soql.Every:
-		return !slices.ContainsFunc(t.Parts, func(p soql.Term) bool { return !matches(p, in, fields) })
+		parts := finders(t.Parts, in)
+		return func(fields map[string]any) bool {
+			return !slices.ContainsFunc(parts, func(found func(map[string]any) bool) bool { return !found(fields) })
+		}
 	case soql.Any:
-		return slices.ContainsFunc(t.Parts, func(p soql.Term) bool { return matches(p, in, fields) })
+		parts := finders(t.Parts, in)
+		return func(fields map[string]any) bool {
+			return slices.ContainsFunc(parts, func(found func(map[string]any) bool) bool { return found(fields) })
+		}
 	case soql.Without:
-		return matches(t.Found, in, fields) && !matches(t.Absent, in, fields)
+		found, absent := finder(t.Found, in), finder(t.Absent, in)
+		return func(fields map[string]any) bool { return found(fields) && !absent(fields) }
 	case soql.Phrase:
-		return slices.ContainsFunc(in, func(f *field) bool {
-			text, _ := fields[f.Name].(string)
-			return text != "" && phraseIn(t, tokens(f, text), f.Type == "phone")
-		})
+		number, words := patterns(t, true), patterns(t, false)
+		return func(fields map[string]any) bool {
+			return slices.ContainsFunc(in, func(f *field) bool {
+				text, _ := fields[f.Name].(string)
+				if f.Type == "phone" {
+					return text != "" && phraseIn(number, tokens(f, text))
+				}
+				return text != "" && phraseIn(words, tokens(f, text))
+			})
+		}
 	}
-	return false
+	return func(map[string]any) bool { return false }
+}
+
+func finders(terms []soql.Term, in []*field) []func(map[string]any) bool {
+	all := make([]func(map[string]any) bool, 0, len(terms))
+	for _, t := range terms {
+		all = append(all, finder(t, in))
+	}
+	return all
 }
 
 // tokens cuts a field's text as the index does: a phone number is one token of its digits, punctuation stripped;
@@ -168,8 +189,7 @@ func stripped(text string) string {
 }
 
 // phraseIn looks for the words of a phrase side by side.
-func phraseIn(ph soql.Phrase, have []string, phone bool) bool {
-	words := patterns(ph, phone)
+func phraseIn(words [][]rune, have []string) bool {
 	if len(words) == 0 {
 		return false
 	}
