@@ -93,7 +93,7 @@ func (e *Endpoint) Invite(ctx context.Context, inv Invitation) (d *Dialog, answe
 // caller makes the dialog of a call that we place.
 func (e *Endpoint) caller(ctx context.Context, inv Invitation) (*Dialog, error) {
 	d := e.newDialog(newTag(), newTag(), e.log)
-	d.caller, d.calling = true, make(chan struct{})
+	d.caller, d.calling, d.provisional = true, make(chan struct{}), make(chan *sip.Response, maxAsks)
 	d.local.tag, d.localSeq = d.name.tag, 1
 	h, err := d.aim(ctx, inv.To)
 	if err != nil {
@@ -254,7 +254,7 @@ func (d *Dialog) inviteRequest(inv Invitation) (*sip.Request, hop, error) {
 // follows reads the responses to an INVITE until the final one: any number of provisional ones (D2), and beyond a
 // CANCEL (D1).
 func (d *Dialog) follows(tx *sip.ClientTx, req *sip.Request, inv Invitation) (*sip.Response, error) {
-	tx.OnRetransmission(func(res *sip.Response) { d.another2xx(req, res) })
+	tx.OnRetransmission(d.another2xx)
 	over := d.ctx.Done()
 	provisional, cancelSent := false, false
 	var giveUp <-chan time.Time
@@ -341,7 +341,7 @@ func (d *Dialog) answeredBy(req *sip.Request, res *sip.Response, inv Invitation)
 		answer, late = inv.Answer(body)
 	}
 	d.mu.Lock()
-	d.answer = res
+	d.answer, d.placed = res, req
 	d.mu.Unlock()
 	d.acknowledge(d.e.base, req, answer)
 	d.mu.Lock()

@@ -154,7 +154,11 @@ func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
 // quotedText escapes a display name for the quotes the library puts around it (RFC 3261 section 25.1, quoted-string).
 func quotedText(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(clean(s))
+	s = clean(s)
+	if !strings.ContainsAny(s, `\"`) {
+		return s
+	}
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s)
 }
 
 func unquotedText(s string) string {
@@ -223,20 +227,22 @@ func addressOf(display string, uri *sip.Uri) Address {
 	return a
 }
 
-// phraseOf is the usual reason phrase (RFC 3261 section 21).
+// phrases are the usual reason phrases (RFC 3261 section 21).
+var phrases = map[int]string{ //nolint:gochecknoglobals // a constant
+	100: "Trying", 180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: "Session Progress",
+	200: "OK", 202: "Accepted", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
+	405: "Method Not Allowed", 407: "Proxy Authentication Required", 408: "Request Timeout",
+	413: "Request Entity Too Large", 415: "Unsupported Media Type", 416: "Unsupported URI Scheme",
+	420: "Bad Extension", 423: "Interval Too Brief", 480: "Temporarily Unavailable",
+	481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 483: "Too Many Hops", 486: "Busy Here",
+	487: "Request Terminated", 488: "Not Acceptable Here", 489: "Bad Event", 491: "Request Pending",
+	500: "Server Internal Error", 501: "Not Implemented", 503: "Service Unavailable",
+	505: "Version Not Supported", 513: "Message Too Large", 600: "Busy Everywhere", 603: "Decline",
+	606: "Not Acceptable",
+}
+
 func phraseOf(status int) string {
-	if p, ok := map[int]string{
-		100: "Trying", 180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: "Session Progress",
-		200: "OK", 202: "Accepted", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
-		405: "Method Not Allowed", 407: "Proxy Authentication Required", 408: "Request Timeout",
-		413: "Request Entity Too Large", 415: "Unsupported Media Type", 416: "Unsupported URI Scheme",
-		420: "Bad Extension", 423: "Interval Too Brief", 480: "Temporarily Unavailable",
-		481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 483: "Too Many Hops", 486: "Busy Here",
-		487: "Request Terminated", 488: "Not Acceptable Here", 489: "Bad Event", 491: "Request Pending",
-		500: "Server Internal Error", 501: "Not Implemented", 503: "Service Unavailable",
-		505: "Version Not Supported", 513: "Message Too Large", 600: "Busy Everywhere", 603: "Decline",
-		606: "Not Acceptable",
-	}[status]; ok {
+	if p, ok := phrases[status]; ok {
 		return p
 	}
 	return "Status"
