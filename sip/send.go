@@ -38,8 +38,11 @@ func flowOf(req *sip.Request) flow {
 
 // alive reports whether there is a connection for the flow. UDP always is.
 func (e *Endpoint) alive(f flow) bool {
-	if f.Transport == "udp" {
+	switch f.Transport {
+	case "udp":
 		return true
+	case "ws":
+		return e.door.Open(f.Remote)
 	}
 	c, err := e.transport.GetConnection(f.Transport, f.Remote.String())
 	if err != nil {
