@@ -187,14 +187,18 @@ func (l *leg) ends(err error) {
 	l.cancel(&call.Ended{Ending: l.endingOf(err)})
 }
 
-// serve begins to do what the far side asks for inside the dialog, until the leg ends.
-func (l *leg) serve(d *sip.Dialog) {
+// serve begins to do what the far side asks for inside the dialog, until the leg ends; then is called after that, if there
+// is one.
+func (l *leg) serve(d *sip.Dialog, then func()) {
 	l.mu.Lock()
 	l.dialog = d
 	l.mu.Unlock()
 	l.bridge.work.Go(func() {
-		defer close(l.served)
 		l.listen(d)
+		close(l.served)
+		if then != nil {
+			then()
+		}
 	})
 }
 

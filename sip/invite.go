@@ -19,6 +19,9 @@ type Invitation struct {
 	Headers []Header // Alert-Info, X-…, anything for the far side
 	// Answer makes the answer for the ACK when Offer was nil (RFC 3261 section 13.2.1).
 	Answer func(offer []byte) (answer []byte, err error)
+	// GivenUp says what the far side is told when ctx ended first: status and phrase of the Reason in the CANCEL. Nil, or
+	// status 0: nothing.
+	GivenUp func(cause error) (status int, phrase string)
 	// Early gets the dialog before the INVITE is sent, so that somebody may hang it up while it rings.
 	Early func(d *Dialog)
 	// Progress is told of every provisional response but 100, any number of them, in order. It must not block.
@@ -71,7 +74,11 @@ func (e *Endpoint) Invite(ctx context.Context, inv Invitation) (d *Dialog, answe
 		}
 		return d, o.answer, nil
 	case <-ctx.Done():
-		d.leave(&Ended{Why: Cancelled}, 0, "")
+		status, phrase := 0, ""
+		if inv.GivenUp != nil {
+			status, phrase = inv.GivenUp(context.Cause(ctx))
+		}
+		d.leave(&Ended{Why: Cancelled, Status: status, Reason: phrase}, status, phrase)
 		return nil, nil, context.Cause(ctx)
 	case <-d.ctx.Done():
 		select {
