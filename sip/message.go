@@ -61,13 +61,15 @@ func (e *Endpoint) respond(tx *sip.ServerTx, res *sip.Response) {
 	}
 }
 
+// fields is a message as far as its header fields go. The library looks a field up by writing the name of each one there
+// is in lower case, anew each time; we compare.
+type fields interface{ Headers() []sip.Header }
+
 // header is the first value of a header field, in its full or compact form.
-func header(m interface{ GetHeader(string) sip.Header }, name string) string {
-	if h := m.GetHeader(name); h != nil {
-		return h.Value()
-	}
-	if short := compact(name); short != "" {
-		if h := m.GetHeader(short); h != nil {
+func header(m fields, name string) string {
+	short := compact(name)
+	for _, h := range m.Headers() {
+		if is(h, name, short) {
 			return h.Value()
 		}
 	}
@@ -75,33 +77,39 @@ func header(m interface{ GetHeader(string) sip.Header }, name string) string {
 }
 
 // headerValues are all values of a header field, lists taken apart at the commas outside quotes and angle brackets.
-func headerValues(m interface{ GetHeaders(string) []sip.Header }, name string) []string {
-	hs := m.GetHeaders(name)
-	if short := compact(name); short != "" {
-		hs = append(hs, m.GetHeaders(short)...)
-	}
+func headerValues(m fields, name string) []string {
+	short := compact(name)
 	var out []string
-	for _, h := range hs {
-		out = append(out, splitList(h.Value())...)
+	for _, h := range m.Headers() {
+		if is(h, name, short) {
+			out = append(out, splitList(h.Value())...)
+		}
 	}
 	return out
 }
 
+func is(h sip.Header, name, short string) bool {
+	n := h.Name()
+	return len(n) == len(name) && strings.EqualFold(n, name) || len(n) == 1 && strings.EqualFold(n, short)
+}
+
+// compact is the short form of a field's name as we write it (RFC 3261 section 7.3.3), of those that the library leaves
+// as they came.
 func compact(name string) string {
-	switch strings.ToLower(name) {
-	case "contact":
+	switch name {
+	case "Contact":
 		return "m"
-	case "supported":
+	case "Supported":
 		return "k"
-	case "refer-to":
+	case "Refer-To":
 		return "r"
-	case "referred-by":
+	case "Referred-By":
 		return "b"
-	case "event":
+	case "Event":
 		return "o"
-	case "content-encoding":
+	case "Content-Encoding":
 		return "e"
-	case "subject":
+	case "Subject":
 		return "s"
 	}
 	return ""

@@ -155,9 +155,7 @@ func (d *Dialog) answerTo(req *sip.Request, status int, phrase string, body []by
 }
 
 // refreshTarget takes the far side's new address (RFC 3261 section 12.2.2, RFC 3311 section 5.2).
-func (d *Dialog) refreshTarget(m interface {
-	GetHeaders(string) []sip.Header
-}) {
+func (d *Dialog) refreshTarget(m fields) {
 	uri := contactURI(m)
 	if uri == nil {
 		return
