@@ -92,7 +92,7 @@ func scrape(url string) map[string]float64 {
 	if err != nil {
 		return figures
 	}
-	defer page.Body.Close() //nolint:errcheck // it was read
+	defer page.Body.Close()
 	lines := bufio.NewScanner(page.Body)
 	for lines.Scan() {
 		name, value, _ := strings.Cut(lines.Text(), " ")
