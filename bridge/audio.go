@@ -62,10 +62,16 @@ func (l *leg) sound() rtp.Session {
 	return l.session
 }
 
-// close waits for the leg's goroutine and gives back the sound. The leg has been hung up before; if not, it is now.
+// close ends a call that came in: it waits for the leg's goroutine and gives back the sound. The leg has been hung up
+// before; if not, it is now.
 func (l *leg) close() {
 	l.Hangup(call.Ending{By: call.ByUs, Reason: call.Failed})
 	<-l.served
+	l.giveBack()
+}
+
+// giveBack gives back the sound of a leg that is over.
+func (l *leg) giveBack() {
 	l.bridge.legs.Dec()
 	s := l.sound()
 	if s == nil {

@@ -122,7 +122,7 @@ func (b *Bridge) take(d *sip.Dialog, in Incoming, allowed []rtp.Codec) *leg {
 		}
 		l.allowed = common(allowed, offered)
 	}
-	l.serve(d)
+	l.serve(d, nil)
 	return l
 }
 

@@ -41,11 +41,16 @@ func (b *Bridge) Dial(ctx context.Context, i Invitation) (call.Leg, error) {
 	legs := make(chan outcome, len(targets))
 	ringing, stop := context.WithCancelCause(ctx)
 	defer stop(errTaken)
-	for _, t := range targets {
-		b.work.Go(func() {
-			l, err := b.ring(ringing, endpoint, i, t, rings)
-			legs <- outcome{l, err}
-		})
+	ring := func(t sip.Target) {
+		l, err := b.ring(ringing, endpoint, i, t, rings)
+		legs <- outcome{l, err}
+	}
+	if len(targets) == 1 {
+		ring(targets[0])
+	} else {
+		for _, t := range targets {
+			b.work.Go(func() { ring(t) })
+		}
 	}
 	return b.firstOf(ctx, legs, len(targets), func() { stop(errTaken) }, far(i))
 }
@@ -66,13 +71,13 @@ func (b *Bridge) firstOf(ctx context.Context, legs <-chan outcome, n int, stop f
 		o := <-legs
 		if o.leg != nil && ctx.Err() == nil {
 			stop()
-			b.work.Go(func() { b.endOthers(legs, n-1) })
-			b.work.Go(func() { <-o.leg.ctx.Done(); o.leg.close() })
+			if n > 1 {
+				b.work.Go(func() { b.endOthers(legs, n-1) })
+			}
 			return o.leg, nil
 		}
 		if o.leg != nil { // answered in the moment the caller left
 			o.leg.Hangup(call.EndingOf(ctx))
-			o.leg.close()
 			continue
 		}
 		if e := endingOf(o.err, by); telling(e.Reason) > telling(telltale.Reason) {
@@ -93,7 +98,6 @@ func (b *Bridge) endOthers(legs <-chan outcome, n int) {
 	for range n {
 		if o := <-legs; o.leg != nil {
 			o.leg.Hangup(call.Ending{By: call.ByUs, Reason: call.TakenElsewhere})
-			o.leg.close()
 		}
 	}
 }
@@ -152,60 +156,40 @@ func (b *Bridge) ring(ctx context.Context, endpoint *sip.Endpoint, i Invitation,
 		return nil, &call.Ended{Ending: endingOfSound(err)}
 	}
 	start := time.Now()
-	d, sdp, err := invite(ctx, endpoint, sip.Invitation{
-		To: to, From: sip.Address{Display: i.From.Name, User: string(shown(i))}, Privacy: shown(i) == "", Offer: offer, Headers: headers(i),
+	d, sdp, err := endpoint.Invite(ctx, sip.Invitation{
+		To: to, GivenUp: toldWhy, From: sip.Address{Display: i.From.Name, User: string(shown(i))}, Privacy: shown(i) == "", Offer: offer, Headers: headers(i),
 		Progress: func(status int, _ []byte) {
 			if status == 180 || status == 183 {
 				rings()
 			}
 		},
 	})
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
 	if err != nil {
 		return nil, &call.Ended{Ending: endingOf(err, far(i))}
 	}
 	answered = true
 	l.up = true
 	err = session.Accept(sdp) // before anything that the far side may ask for next: one negotiates at a time
-	l.serve(d)
+	l.serve(d, l.giveBack)    // nobody waits for the end of a leg that was dialled
 	if err != nil {
 		l.log.Warn("answer not usable", zap.Error(err))
 		l.Hangup(call.Ending{By: call.ByUs, Reason: call.NotAcceptable})
-		b.work.Go(l.close)
 		return nil, &call.Ended{Ending: call.Ending{By: far(i), Reason: call.NotAcceptable}}
 	}
 	l.log.Debug("answered", zap.Duration("after", time.Since(start)))
 	return l, nil
 }
 
-// invite places one call; ctx bounds it. A device that goes on ringing when somebody else has taken the call is told so
-// (RFC 3326), and shows no missed one: therefore it is we who hang up, and not the end of a context that knows no reason.
-func invite(ctx context.Context, endpoint *sip.Endpoint, inv sip.Invitation) (*sip.Dialog, []byte, error) {
-	if ctx.Err() != nil {
-		return nil, nil, context.Cause(ctx)
+// toldWhy is what a device is told that we stop ringing: when somebody else has taken the call it says so (RFC 3326), and
+// shows no missed one.
+func toldWhy(cause error) (status int, phrase string) {
+	if call.EndingOfError(cause).Reason == call.TakenElsewhere {
+		return 200, "Call completed elsewhere"
 	}
-	finding, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer giveUp(nil)
-	found := context.AfterFunc(ctx, func() { giveUp(context.Cause(ctx)) }) // while the way is looked up there is nothing to hang up
-	defer found()
-	ringing := func() bool { return true }
-	inv.Early = func(d *sip.Dialog) {
-		found()
-		ringing = context.AfterFunc(ctx, func() { hush(ctx, d) })
-	}
-	d, sdp, err := endpoint.Invite(finding, inv)
-	ringing() // an answered leg hangs up by itself
-	if err != nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	return d, sdp, err
-}
-
-func hush(ctx context.Context, d *sip.Dialog) {
-	if call.EndingOf(ctx).Reason == call.TakenElsewhere {
-		d.Hangup(200, "Call completed elsewhere")
-		return
-	}
-	d.Hangup(0, "")
+	return 0, ""
 }
 
 // abandon gives back a leg that was never answered.

@@ -41,7 +41,7 @@ type leg struct {
 
 func (b *Bridge) newLeg(id call.ID, d *sip.Dialog, p call.Party) *leg {
 	l := &leg{bridge: b, id: call.NewLegID(), party: p, dialog: d, wishes: make(chan call.Wish, 8), sounds: make(chan struct{}), served: make(chan struct{})}
-	l.log = b.Log.With(zap.String("call", string(id)), zap.String("leg", string(l.id)))
+	l.log = b.Log.WithLazy(zap.String("call", string(id)), zap.String("leg", string(l.id)))
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
 	b.legs.Inc()
 	return l
@@ -187,14 +187,18 @@ func (l *leg) ends(err error) {
 	l.cancel(&call.Ended{Ending: l.endingOf(err)})
 }
 
-// serve begins to do what the far side asks for inside the dialog, until the leg ends.
-func (l *leg) serve(d *sip.Dialog) {
+// serve begins to do what the far side asks for inside the dialog, until the leg ends; then is called after that, if there
+// is one.
+func (l *leg) serve(d *sip.Dialog, then func()) {
 	l.mu.Lock()
 	l.dialog = d
 	l.mu.Unlock()
 	l.bridge.work.Go(func() {
-		defer close(l.served)
 		l.listen(d)
+		close(l.served)
+		if then != nil {
+			then()
+		}
 	})
 }
 

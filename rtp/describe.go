@@ -25,6 +25,7 @@ func (d *description) lines() []rejectedLine {
 // The version grows only when something else than before is said (RFC 3264 section 8).
 func (n *Negotiation) describe(table []Format, d Direction, proto string) []byte {
 	var b bytes.Buffer
+	b.Grow(512) // for two codecs it is enough
 	family := "IP4"
 	if n.terms.Local.Addr().Is6() {
 		family = "IP6"
@@ -38,14 +39,13 @@ func (n *Negotiation) describe(table []Format, d Direction, proto string) []byte
 		}
 		n.describeSound(&b, table, d, proto)
 	}
-	if !bytes.Equal(b.Bytes(), n.said) {
-		if n.said != nil {
-			n.version++
-		}
-		n.said = bytes.Clone(b.Bytes())
+	if n.said != nil && !bytes.Equal(b.Bytes(), n.said) {
+		n.version++
 	}
-	head := fmt.Sprintf("v=0\r\no=%s %d %d IN %s %s\r\n", n.terms.Name, n.id, n.version, family, address)
-	return append([]byte(head), b.Bytes()...)
+	n.said = b.Bytes()
+	whole := make([]byte, 0, len(n.said)+128)
+	whole = fmt.Appendf(whole, "v=0\r\no=%s %d %d IN %s %s\r\n", n.terms.Name, n.id, n.version, family, address)
+	return append(whole, n.said...)
 }
 
 func (n *Negotiation) describeSound(b *bytes.Buffer, table []Format, d Direction, proto string) {

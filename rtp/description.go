@@ -149,8 +149,8 @@ func (m *soundLine) names() string {
 // formatsOf reads the codecs of an m-line, by name and clock, and puts the telephone-event of the right clock beside
 // each of them.
 func formatsOf(m *mediaLine) []Format {
-	var formats []Format
-	events := map[int]uint8{}
+	formats := make([]Format, 0, len(m.formats))
+	events, ptime := map[int]uint8{}, ptimeOf(m)
 	for _, n := range m.formats {
 		number, err := strconv.ParseUint(n, 10, 7)
 		if err != nil {
@@ -165,7 +165,7 @@ func formatsOf(m *mediaLine) []Format {
 			continue
 		}
 		if codec, known := codecNamed(name, clock); known {
-			f := Format{Codec: codec, Payload: pt, Ptime: ptimeOf(m)}
+			f := Format{Codec: codec, Payload: pt, Ptime: ptime}
 			f.readParameters(parameters(m, pt))
 			formats = append(formats, f)
 		}
@@ -182,7 +182,7 @@ func formatsOf(m *mediaLine) []Format {
 }
 
 func codecNamed(name string, clock int) (Codec, bool) {
-	for _, c := range [...]Codec{PCMU, PCMA, G722, Opus} {
+	for _, c := range spoken {
 		if strings.EqualFold(c.Name, name) && c.Clock == clock {
 			return c, true
 		}
@@ -249,7 +249,10 @@ func (f *Format) readParameters(fmtp string) {
 
 func ptimeOf(m *mediaLine) time.Duration {
 	milliseconds := func(key string) time.Duration {
-		value, _ := m.attribute(key)
+		value, has := m.attribute(key)
+		if !has {
+			return 0
+		}
 		n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 		if err != nil || !(n >= 1 && n <= 200) {
 			return 0

@@ -2,7 +2,6 @@ package rtp
 
 import (
 	"errors"
-	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -100,7 +99,6 @@ func (n *Negotiation) Answer(offer []byte) ([]byte, *Agreement, error) {
 		return nil, nil, err
 	}
 	next := *n
-	next.numbers = n.numbers.clone()
 	next.lines, next.offered = d.lines(), nil
 	var body []byte
 	if media == nil { // they took the sound away; so do we (RFC 3264 section 8.2)
@@ -181,7 +179,7 @@ func (n *Negotiation) Accept(answer []byte) (*Agreement, error) {
 		ours := n.offered[i]
 		ours.Event, ours.EventClock = 0, 0
 		if clock := theirs.eventClock(); theirs.Event != 0 {
-			ours.Event = n.numbers.events[clock]
+			ours.Event = *n.numbers.event(clock)
 			if clock != ours.Codec.Clock {
 				ours.EventClock = clock
 			}
@@ -215,58 +213,56 @@ func receiving(table []Format) map[uint8]*Format {
 // numbers are the payload types we use in our offers. A far side that named other ones first is followed, so that a
 // number never changes its meaning within a call (RFC 3264 section 8.3.2).
 type numbers struct {
-	codecs map[Codec]uint8
-	events map[int]uint8 // by clock rate
+	codecs [len(spoken)]uint8 // in the order of spoken
+	events [len(clocks)]uint8 // in the order of clocks
 }
+
+// spoken are the codecs that have numbers; clocks are their rates, in Hz.
+var (
+	spoken = [...]Codec{PCMU, PCMA, G722, Opus} //nolint:gochecknoglobals // a constant
+	clocks = [...]int{8000, 48000}              //nolint:gochecknoglobals // a constant
+)
 
 func newNumbers() numbers {
-	return numbers{
-		codecs: map[Codec]uint8{PCMU: 0, PCMA: 8, G722: 9, Opus: 111},
-		events: map[int]uint8{8000: 101, 48000: 110},
-	}
+	return numbers{codecs: [...]uint8{0, 8, 9, 111}, events: [...]uint8{101, 110}}
 }
 
-func (n *numbers) clone() numbers {
-	return numbers{codecs: maps.Clone(n.codecs), events: maps.Clone(n.events)}
+// codec is the place of a codec's number, and event that of the telephone-event with that clock.
+func (n *numbers) codec(c Codec) *uint8 { return &n.codecs[max(0, slices.Index(spoken[:], c))] }
+func (n *numbers) event(clock int) *uint8 {
+	return &n.events[max(0, slices.Index(clocks[:], clock))]
 }
 
 // format of a codec as we offer it.
 func (n *numbers) format(c Codec) Format {
-	return Format{Codec: c, Payload: n.codecs[c], Event: n.events[c.Clock], Ptime: Tick, FEC: c == Opus}
+	return Format{Codec: c, Payload: *n.codec(c), Event: *n.event(c.Clock), Ptime: Tick, FEC: c == Opus}
 }
 
 // learn takes over the numbers of the far side. What is pushed off its number moves to a free one.
 func (n *numbers) learn(f Format) {
-	clock := f.eventClock()
-	for c, pt := range n.codecs {
-		if c != f.Codec && (pt == f.Payload || pt == f.Event && f.Event != 0) {
-			n.codecs[c] = n.free(f)
+	codec, event := n.codec(f.Codec), n.event(f.eventClock())
+	for i, pt := range n.codecs {
+		if &n.codecs[i] != codec && (pt == f.Payload || pt == f.Event && f.Event != 0) {
+			n.codecs[i] = n.free(f)
 		}
 	}
-	for rate, pt := range n.events {
-		if rate != clock && (pt == f.Payload || pt == f.Event) {
-			n.events[rate] = n.free(f)
+	for i, pt := range n.events {
+		if &n.events[i] != event && (pt == f.Payload || pt == f.Event) {
+			n.events[i] = n.free(f)
 		}
 	}
-	n.codecs[f.Codec] = f.Payload
+	*codec = f.Payload
 	if f.Event != 0 {
-		n.events[clock] = f.Event
-	} else if n.events[clock] == f.Payload {
-		n.events[clock] = n.free(f)
+		*event = f.Event
+	} else if *event == f.Payload {
+		*event = n.free(f)
 	}
 }
 
 // free is a dynamic number nobody uses (RFC 3551 section 6: 96 to 127).
 func (n *numbers) free(f Format) uint8 {
 	for pt := uint8(96); pt < 128; pt++ {
-		used := pt == f.Payload || pt == f.Event
-		for _, u := range n.codecs {
-			used = used || u == pt
-		}
-		for _, u := range n.events {
-			used = used || u == pt
-		}
-		if !used {
+		if pt != f.Payload && pt != f.Event && !slices.Contains(n.codecs[:], pt) && !slices.Contains(n.events[:], pt) {
 			return pt
 		}
 	}

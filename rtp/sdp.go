@@ -122,7 +122,8 @@ func parseMedia(value string) (*mediaLine, error) {
 			return nil, errMedia // it would have to stand in our answer
 		}
 	}
-	return &mediaLine{kind: words[0], port: int(port), proto: words[2], formats: words[3:]}, nil
+	return &mediaLine{kind: words[0], port: int(port), proto: words[2], formats: words[3:],
+		attributes: make([]attribute, 0, 12)}, nil // as many as most have
 }
 
 // attribute is the value of the first attribute of that name.

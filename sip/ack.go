@@ -47,15 +47,15 @@ func (d *Dialog) acknowledgeAgain(*sip.Response) {
 
 // another2xx serves a further 2xx to our INVITE: a repetition, or another branch of a fork, which we hang up (RFC 3261
 // section 13.2.2.4).
-func (d *Dialog) another2xx(req *sip.Request, res *sip.Response) {
+func (d *Dialog) another2xx(res *sip.Response) {
 	tag := ""
 	if to := res.To(); to != nil {
 		tag, _ = to.Params.Get("tag")
 	}
 	d.mu.Lock()
-	same := tag == d.remote.tag
+	same, req := tag == d.remote.tag, d.placed
 	d.mu.Unlock()
-	if same {
+	if same || req == nil || req.CSeq().SeqNo != res.CSeq().SeqNo {
 		d.acknowledgeAgain(res)
 		return
 	}
@@ -118,8 +118,8 @@ func (d *Dialog) sendCancel(req *sip.Request) {
 	})
 }
 
-// strayResponse sees responses that belong to no transaction any more. A 2xx to an INVITE of ours is a repetition whose
-// ACK was lost.
+// strayResponse sees responses that belong to no transaction any more: a further 2xx to an INVITE of ours, whose
+// transaction has been forgotten (see setLibraryGlobals).
 func (e *Endpoint) strayResponse(res *sip.Response) {
 	defer e.guard("stray response", nil)
 	from, cseq := res.From(), res.CSeq()
@@ -128,6 +128,6 @@ func (e *Endpoint) strayResponse(res *sip.Response) {
 	}
 	tag, _ := from.Params.Get("tag")
 	if d := e.dialogs.find(res.CallID().Value(), tag); d != nil && d.caller {
-		d.acknowledgeAgain(res)
+		d.another2xx(res)
 	}
 }

@@ -24,7 +24,7 @@ func (d *Dialog) Answer(ctx context.Context, sdp []byte) (ackBody []byte, err er
 		return nil, d.how()
 	}
 	if d.setPhase(early, answered) {
-		if err := d.accept(sdp); err != nil {
+		if err := d.accept(ctx, sdp); err != nil {
 			return nil, err
 		}
 	}
@@ -33,12 +33,10 @@ func (d *Dialog) Answer(ctx context.Context, sdp []byte) (ackBody []byte, err er
 	case <-d.ctx.Done():
 	case <-ctx.Done():
 	}
-	select {
-	case <-d.acked: // also when it ended a moment later: there was a call
+	if d.isAcked() { // also when it ended a moment later: there was a call
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		return slices.Clone(d.ackBody), nil
-	default:
 	}
 	if d.ctx.Err() != nil {
 		return nil, d.how()
@@ -46,8 +44,9 @@ func (d *Dialog) Answer(ctx context.Context, sdp []byte) (ackBody []byte, err er
 	return nil, context.Cause(ctx)
 }
 
-// accept sends the 200, and sees to it that it is heard.
-func (d *Dialog) accept(sdp []byte) error {
+// accept sends the 200, and sees to it that it is heard: here while the caller of Answer waits, and beside him when his
+// ctx or the dialog ends before the ACK.
+func (d *Dialog) accept(ctx context.Context, sdp []byte) error {
 	res := d.answerWith(200, "", sdp)
 	res.AppendHeader(sip.NewHeader("Accept", accept))
 	d.mu.Lock()
@@ -62,13 +61,33 @@ func (d *Dialog) accept(sdp []byte) error {
 	if err != nil {
 		d.log.Info("answer not sent", zap.Error(err))
 	}
-	d.e.run(func() {
-		if !d.insist(func() { d.e.respond(d.tx, res) }, d.acked, d.gone) {
-			d.setPhase(answered, up)           // there is nothing to wait for with the BYE
-			d.leave(&Ended{Why: NoACK}, 0, "") // RFC 3261 section 13.3.1.4: the session is then terminated by a BYE
-		}
-	})
+	again := func() { d.e.respond(d.tx, res) }
+	switch {
+	case !d.insist(again, d.acked, d.ctx.Done(), ctx.Done()):
+		d.unheard()
+	case !d.isAcked():
+		d.e.run(func() {
+			if !d.insist(again, d.acked, d.gone, nil) {
+				d.unheard()
+			}
+		})
+	}
 	return nil
+}
+
+// unheard ends a call whose 200 nobody acknowledged: by a BYE (RFC 3261 section 13.3.1.4).
+func (d *Dialog) unheard() {
+	d.setPhase(answered, up) // there is nothing to wait for with the BYE
+	d.leave(&Ended{Why: NoACK}, 0, "")
+}
+
+func (d *Dialog) isAcked() bool {
+	select {
+	case <-d.acked:
+		return true
+	default:
+		return false
+	}
 }
 
 // respondUnlessCancelled sends a final response to an INVITE. When a CANCEL was first, 487 is out already; but the
@@ -83,12 +102,10 @@ func (e *Endpoint) respondUnlessCancelled(req *sip.Request, tx *sip.ServerTx, re
 
 // insist repeats a 2xx until confirmed is closed: after T1, doubling up to T2 (RFC 3261 section 13.3.1.4; the library's
 // own transaction does not repeat it, RFC 6026). It is false when Timeouts.NoACK passed without. When needless is closed
-// nobody is left to insist with.
-func (d *Dialog) insist(again func(), confirmed, needless <-chan struct{}) bool {
+// nobody is left to insist with; when elsewhere is, somebody else goes on.
+func (d *Dialog) insist(again func(), confirmed, needless, elsewhere <-chan struct{}) bool {
 	t := d.e.cfg.Timeouts
-	limit := time.NewTimer(t.NoACK)
-	defer limit.Stop()
-	pause := t.T1
+	pause, left := t.T1, t.NoACK
 	next := time.NewTimer(pause)
 	defer next.Stop()
 	for {
@@ -97,12 +114,15 @@ func (d *Dialog) insist(again func(), confirmed, needless <-chan struct{}) bool 
 			return true
 		case <-needless:
 			return true
+		case <-elsewhere:
+			return true
 		case <-next.C:
+			if left -= pause; left <= 0 {
+				return false
+			}
 			again()
-			pause = min(2*pause, t.T2)
+			pause = min(2*pause, t.T2, left)
 			next.Reset(pause)
-		case <-limit.C:
-			return false
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 // INVITE was first, whether a CSeq went backwards, that a dialog was acknowledged. It must be quick and never block.
 func (e *Endpoint) arrived(msg sip.Message) {
 	defer e.guard("arrival", nil)
+	e.line.named(msg)
 	if res, ok := msg.(*sip.Response); ok {
 		e.responseArrived(res)
 		return

@@ -1,7 +1,6 @@
 package sip
 
 import (
-	"context"
 	"net"
 	"testing"
 
@@ -10,34 +9,11 @@ import (
 
 // BenchmarkParseAndDispatchINVITE is what one INVITE costs from the bytes to the point where the call would be told of.
 func BenchmarkParseAndDispatchINVITE(b *testing.B) {
-	e := open(b, nil)
-	p := newPhone(b, e)
-	l := p.newLeg("1234")
-	local, _ := net.ResolveUDPAddr("udp4", p.to)
-	remote, _ := net.ResolveUDPAddr("udp4", p.local)
-	parser := newParser()
-	data := []byte(l.text("INVITE", newBranch(), 1, someSDP, "Allow: "+allow, "Supported: replaces", "User-Agent: bench"))
-	b.SetBytes(int64(len(data)))
+	do, size := parseAndRoute(b)
+	b.SetBytes(int64(size))
 	b.ReportAllocs()
 	for b.Loop() {
-		pass, _ := e.filter(sip.TransportReadProps{Transport: "UDP", LocalAddr: local, RemoteAddr: remote}, data)
-		m, err := parser.ParseSIP(pass)
-		if err != nil {
-			b.Fatal(err)
-		}
-		m.SetTransport("UDP")
-		m.SetSource(p.local)
-		e.arrived(m)
-		req := m.(*sip.Request)
-		if broken(req) != "" {
-			b.Fatal(broken(req))
-		}
-		if _, first := e.invites.first(req); !first {
-			b.Fatal("not the first")
-		}
-		e.invites.mu.Lock()
-		clear(e.invites.calls)
-		e.invites.mu.Unlock()
+		do()
 	}
 }
 
@@ -68,20 +44,20 @@ func BenchmarkUnknownSource(b *testing.B) {
 	}
 }
 
-// BenchmarkCallOverUDP is a whole short call: INVITE, 100, 200, ACK, BYE, 200, over a socket.
+// BenchmarkCallOverUDP is a whole short call over a socket.
 func BenchmarkCallOverUDP(b *testing.B) {
-	e := open(b, callsFunc(func(ctx context.Context, d *Dialog) {
-		_, _ = d.Answer(ctx, []byte(someSDP))
-		<-ctx.Done()
-	}))
-	p := newPhone(b, e)
+	do := callIn(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		l := p.newLeg("1234")
-		l.invite(someSDP)
-		l.answered()
-		if m := l.do("BYE", ""); m.status() != 200 {
-			b.Fatal(m.start)
-		}
+		do()
+	}
+}
+
+// BenchmarkCallToBrowser is a whole short call to a browser, over its WebSocket.
+func BenchmarkCallToBrowser(b *testing.B) {
+	do := callToBrowser(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		do()
 	}
 }

@@ -57,7 +57,7 @@ type Users interface {
 type DoorConfig struct {
 	Path             string        // the only path served; default "/sip"
 	Origins          []string      // allowed Origin headers; empty: the same origin only
-	MaxSockets       int           // all browsers together; default 2000
+	MaxSockets       int           // all browsers together; default 10000
 	PerAddress       int           // from one client address; default 100, an office behind one NAT
 	HandshakeTimeout time.Duration // default 10 s
 	// TrustedProxies are reverse proxies whose X-Forwarded-For names the client.
@@ -112,7 +112,7 @@ func (c Config) withDefaults() Config {
 		c.MaxDialogs = 5000
 	}
 	if c.Door.MaxSockets == 0 {
-		c.Door.MaxSockets = 2000
+		c.Door.MaxSockets = 10000
 	}
 	or(&c.Door.HandshakeTimeout, 10*time.Second)
 	c.Timeouts = c.Timeouts.withDefaults()

@@ -37,6 +37,7 @@ type Dialog struct {
 	asks        chan *Request      // what the far side asks for
 	deal        chan struct{}      // capacity 1: held by whoever negotiates the session
 	calling     chan struct{}      // of a call that we placed: closed when its INVITE is over
+	placed      *sip.Request       // of a call that we placed: the INVITE that was answered; guarded by mu
 	provisional chan *sip.Response // of a call that we placed, in the order of arrival
 	ended       sync.Once
 
@@ -55,8 +56,8 @@ type Dialog struct {
 	answer     *sip.Response            // guarded by mu: our final response, or their 2xx
 	lastACK    *sip.Request             // guarded by mu: ours for their 2xx
 	ackBody    []byte                   // guarded by mu
-	acks       map[uint32]*awaitedACK   // guarded by mu: re-INVITEs of theirs waiting for their ACK, by CSeq
-	tickets    map[*sip.Request]*ticket // guarded by mu: requests heard and not yet served
+	acks       map[uint32]*awaitedACK   // guarded by mu: re-INVITEs of theirs waiting for their ACK, by CSeq; nil until there is one
+	tickets    map[*sip.Request]*ticket // guarded by mu: requests heard and not yet served; nil until there is one
 	lastTicket chan struct{}            // guarded by mu: closed when the request before was handed on
 	grace      *time.Timer              // guarded by mu: runs while the socket is lost
 	credential *credential              // guarded by mu: how we answered the far side's challenge
@@ -158,10 +159,9 @@ func (e *Endpoint) newDialog(callID, tag string, log *zap.Logger) *Dialog {
 	d := &Dialog{
 		e: e, name: dialogName{callID, tag},
 		gone: make(chan struct{}), acked: make(chan struct{}),
-		asks: make(chan *Request, maxAsks), provisional: make(chan *sip.Response, maxAsks), deal: make(chan struct{}, 1),
-		acks: map[uint32]*awaitedACK{}, tickets: map[*sip.Request]*ticket{},
+		asks: make(chan *Request, maxAsks), deal: make(chan struct{}, 1),
 	}
-	d.log = log.With(zap.String("dialog", d.ID()), zap.String("call-id", callID))
+	d.log = log.WithLazy(zap.String("dialog", d.ID()), zap.String("call-id", callID))
 	d.ctx, d.cancel = context.WithCancelCause(e.base)
 	return d
 }

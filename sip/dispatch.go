@@ -159,7 +159,7 @@ func endsWell(s string) bool {
 }
 
 // contactURI is the address in the first Contact, nil when there is none that can be read.
-func contactURI(m interface{ GetHeaders(string) []sip.Header }) *sip.Uri {
+func contactURI(m fields) *sip.Uri {
 	values := headerValues(m, "Contact")
 	if len(values) == 0 || values[0] == "*" {
 		return nil
@@ -210,8 +210,8 @@ func capabilities() []Header {
 // sdpOf is the session description of a message, also out of a multipart body (RFC 5621); other says that there is a body
 // of a kind we do not understand.
 func sdpOf(m interface {
+	fields
 	Body() []byte
-	GetHeader(string) sip.Header
 }) (sdp []byte, other bool) {
 	body := m.Body()
 	if len(body) == 0 {

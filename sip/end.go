@@ -114,17 +114,16 @@ func (d *Dialog) waitACK() {
 // bye says BYE and waits for the answer, at most Timeouts.Bye. While a browser's socket is lost it waits for another one
 // as long as the dialog would have.
 func (d *Dialog) bye(status int, phrase string) {
-	ctx, cancel := context.WithTimeout(d.e.base, d.e.cfg.Timeouts.Bye+d.e.cfg.Timeouts.FlowGrace)
-	defer cancel()
+	until := time.Now().Add(d.e.cfg.Timeouts.Bye + d.e.cfg.Timeouts.FlowGrace)
 	for {
 		var headers []Header
 		if status != 0 {
 			headers = append(headers, reasonHeader(status, phrase))
 		}
-		asking, stop := context.WithTimeout(ctx, d.e.cfg.Timeouts.Bye)
-		_, err := d.ask(asking, "BYE", nil, "", headers)
+		ctx, stop := context.WithTimeout(d.e.base, d.e.cfg.Timeouts.Bye)
+		_, err := d.ask(ctx, "BYE", nil, "", headers)
 		stop()
-		if err == nil || !errors.Is(err, errFlowGone) || !d.waitFlow(ctx) {
+		if err == nil || !errors.Is(err, errFlowGone) || !d.waitFlow(until) {
 			if err != nil {
 				d.log.Debug("BYE not confirmed", zap.Error(err))
 			}
@@ -134,16 +133,19 @@ func (d *Dialog) bye(status int, phrase string) {
 }
 
 // waitFlow waits until the dialog is bound to a socket that is open.
-func (d *Dialog) waitFlow(ctx context.Context) bool {
+func (d *Dialog) waitFlow(until time.Time) bool {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
-		case <-tick.C:
+		case now := <-tick.C:
 			if d.e.alive(d.e.dialogs.flowOf(d)) {
 				return true
 			}
-		case <-ctx.Done():
+			if now.After(until) {
+				return false
+			}
+		case <-d.e.base.Done():
 			return false
 		}
 	}

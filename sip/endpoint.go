@@ -42,6 +42,7 @@ type Endpoint struct {
 	transactions *sip.TransactionLayer
 	listeners    []listener // set by Open
 	door         *door.Door
+	line         *line
 	devices      *location.Table
 	verifier     *digest.Verifier
 	puzzled      *puzzled
@@ -84,19 +85,19 @@ func Open(cfg Config, calls Calls) (*Endpoint, error) {
 	}
 	// The endpoint is the root of its own contexts: a dialog outlives whatever asked for it.
 	e.base, e.stop = context.WithCancelCause(context.Background())
-	e.keeper = newKeeper(e)
+	e.keeper, e.line = newKeeper(e), newLine()
 	e.buildLayers()
 	if err := e.listen(); err != nil {
 		e.abandon()
 		return nil, err
 	}
 	e.door = door.New(door.Config{
-		Log: cfg.Log.Named("door"), Origins: cfg.Door.Origins, Path: cfg.Door.Path,
+		Log: cfg.Log.Named("door"), Hear: e.line.hear, Opened: e.browserCame, Origins: cfg.Door.Origins, Path: cfg.Door.Path,
 		MaxSockets: cfg.Door.MaxSockets, PerAddress: cfg.Door.PerAddress,
 		HandshakeTimeout: cfg.Door.HandshakeTimeout, IdleTimeout: cfg.Timeouts.SocketIdle,
 		Authenticate: cfg.Door.Authenticate, Metrics: cfg.Metrics, TrustedProxies: cfg.Door.TrustedProxies,
 	})
-	e.door.OnClose(func(remote string) { e.flowClosed("ws", remote) })
+	e.door.OnClose(e.browserLeft)
 	e.serveListeners()
 	e.awaitSockets()
 	e.run(e.keeper.run)

@@ -15,16 +15,19 @@ func (e *Endpoint) filter(from sip.TransportReadProps, data []byte) (pass []byte
 	if e.base.Err() != nil {
 		return nil, nil // see settle
 	}
-	if from.Transport != "UDP" && from.Transport != "WS" {
+	source, network := e.line.sourceOf(from)
+	if network != "UDP" && network != "WS" {
 		return data, nil // a piece of a stream: whoever is at its other end was checked when the connection was accepted
 	}
-	source := addrPortOf(from.RemoteAddr)
-	if from.Transport == "UDP" && !e.sources.known(source.Addr()) {
+	if network == "UDP" && !e.sources.known(source.Addr()) {
 		e.metrics.dropped.WithLabelValues("unknown source").Inc()
 		return nil, nil
 	}
 	if keepAlive(data) {
-		return data, nil
+		if from.RemoteAddr == browsers && string(data) == "\r\n\r\n" {
+			_ = e.line.speaking.SendText(data[:2]) // RFC 5626 section 3.5.1
+		}
+		return nil, nil
 	}
 	fault := screen(data)
 	if fault == nil {
@@ -48,15 +51,8 @@ func (e *Endpoint) refuseRaw(from sip.TransportReadProps, source netip.AddrPort,
 	if reply == nil {
 		return
 	}
-	if from.Transport == "WS" {
-		c, err := e.transport.GetConnection("ws", source.String())
-		if err != nil {
-			return
-		}
-		defer c.TryClose() // gives back our reference only
-		if w, ok := c.(*sip.WSConnection); ok {
-			_, _ = w.Write(reply)
-		}
+	if from.RemoteAddr == browsers {
+		_ = e.line.speaking.SendText(reply)
 		return
 	}
 	for _, l := range e.listeners {

@@ -1,15 +1,16 @@
 package sip
 
 import (
+	"net/netip"
 	"time"
 
 	"go.uber.org/zap"
 )
 
 // flowClosed is told of each socket that is gone.
-func (e *Endpoint) flowClosed(network, remote string) {
+func (e *Endpoint) flowClosed(network string, remote netip.AddrPort) {
 	defer e.guard("flow closed", nil)
-	f := parseFlow(network, remote)
+	f := flow{Transport: network, Remote: remote}
 	e.keeper.closed(f)
 	for _, dev := range e.devices.DropFlow(f) {
 		e.log.Info("device gone", zap.String("aor", dev.AOR), zap.String("transport", network))

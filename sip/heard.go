@@ -38,6 +38,9 @@ func (d *Dialog) arrived(req *sip.Request) {
 		d.remoteSeq = n
 		t := &ticket{before: d.lastTicket, done: make(chan struct{})}
 		d.lastTicket = t.done
+		if d.tickets == nil {
+			d.tickets = map[*sip.Request]*ticket{}
+		}
 		d.tickets[req] = t
 		for earlier, w := range d.acks {
 			w.confirm() // its ACK was lost or overtaken: whoever goes on has heard our 2xx
@@ -127,6 +130,11 @@ func (d *Dialog) inTurn(req *sip.Request) *ticket {
 	d.mu.Unlock()
 	if t == nil || t.before == nil || req.Method == sip.BYE {
 		return t
+	}
+	select {
+	case <-t.before:
+		return t
+	default:
 	}
 	limit := time.NewTimer(turnWait)
 	defer limit.Stop()

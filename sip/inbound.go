@@ -1,8 +1,6 @@
 package sip
 
 import (
-	"strings"
-
 	"github.com/emiago/sipgo/sip"
 	"go.uber.org/zap"
 )
@@ -47,7 +45,7 @@ func (e *Endpoint) inbound(req *sip.Request, tx *sip.ServerTx, a *arrival) {
 		return
 	}
 	e.respond(tx, e.response(req, 100, ""))
-	d.log.Info("call in", zap.Any("origin", origin), zap.String("transport", strings.ToLower(req.Transport())))
+	d.log.Info("call in", zap.Any("origin", origin), zap.String("transport", d.network))
 	e.calls.Inbound(d.ctx, d)
 }
 

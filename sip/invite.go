@@ -19,6 +19,9 @@ type Invitation struct {
 	Headers []Header // Alert-Info, X-…, anything for the far side
 	// Answer makes the answer for the ACK when Offer was nil (RFC 3261 section 13.2.1).
 	Answer func(offer []byte) (answer []byte, err error)
+	// GivenUp says what the far side is told when ctx ended first: status and phrase of the Reason in the CANCEL. Nil, or
+	// status 0: nothing.
+	GivenUp func(cause error) (status int, phrase string)
 	// Early gets the dialog before the INVITE is sent, so that somebody may hang it up while it rings.
 	Early func(d *Dialog)
 	// Progress is told of every provisional response but 100, any number of them, in order. It must not block.
@@ -71,7 +74,11 @@ func (e *Endpoint) Invite(ctx context.Context, inv Invitation) (d *Dialog, answe
 		}
 		return d, o.answer, nil
 	case <-ctx.Done():
-		d.leave(&Ended{Why: Cancelled}, 0, "")
+		status, phrase := 0, ""
+		if inv.GivenUp != nil {
+			status, phrase = inv.GivenUp(context.Cause(ctx))
+		}
+		d.leave(&Ended{Why: Cancelled, Status: status, Reason: phrase}, status, phrase)
 		return nil, nil, context.Cause(ctx)
 	case <-d.ctx.Done():
 		select {
@@ -93,7 +100,7 @@ func (e *Endpoint) Invite(ctx context.Context, inv Invitation) (d *Dialog, answe
 // caller makes the dialog of a call that we place.
 func (e *Endpoint) caller(ctx context.Context, inv Invitation) (*Dialog, error) {
 	d := e.newDialog(newTag(), newTag(), e.log)
-	d.caller, d.calling = true, make(chan struct{})
+	d.caller, d.calling, d.provisional = true, make(chan struct{}), make(chan *sip.Response, maxAsks)
 	d.local.tag, d.localSeq = d.name.tag, 1
 	h, err := d.aim(ctx, inv.To)
 	if err != nil {
@@ -254,7 +261,7 @@ func (d *Dialog) inviteRequest(inv Invitation) (*sip.Request, hop, error) {
 // follows reads the responses to an INVITE until the final one: any number of provisional ones (D2), and beyond a
 // CANCEL (D1).
 func (d *Dialog) follows(tx *sip.ClientTx, req *sip.Request, inv Invitation) (*sip.Response, error) {
-	tx.OnRetransmission(func(res *sip.Response) { d.another2xx(req, res) })
+	tx.OnRetransmission(d.another2xx)
 	over := d.ctx.Done()
 	provisional, cancelSent := false, false
 	var giveUp <-chan time.Time
@@ -341,7 +348,7 @@ func (d *Dialog) answeredBy(req *sip.Request, res *sip.Response, inv Invitation)
 		answer, late = inv.Answer(body)
 	}
 	d.mu.Lock()
-	d.answer = res
+	d.answer, d.placed = res, req
 	d.mu.Unlock()
 	d.acknowledge(d.e.base, req, answer)
 	d.mu.Lock()

@@ -104,9 +104,9 @@ func (k *keeper) ask(f flow) {
 	k.e.log.Info("device does not answer", zap.String("aor", devs[0].AOR), zap.String("transport", f.Transport),
 		zap.Stringer("remote", f.Remote), zap.Error(err))
 	if f.Transport == "ws" {
-		k.e.door.Drop(f.Remote.String())
+		k.e.door.Drop(f.Remote)
 	}
-	k.e.flowClosed(f.Transport, f.Remote.String())
+	k.e.flowClosed(f.Transport, f.Remote)
 }
 
 func (k *keeper) answered(f flow) {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"sync"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 	"go.uber.org/zap"
@@ -23,6 +24,10 @@ func setLibraryGlobals() {
 		// Its default is the process's standard logger, on which every reference count would be a line. What matters
 		// reaches our log through the layers' own loggers.
 		sip.SetDefaultLogger(slog.New(slog.DiscardHandler))
+		// How long a client transaction lives on after the 2xx to its INVITE (RFC 6026 section 7.2: 64*T1) to hand us more
+		// of them. We find the call of a later 2xx by ourselves, in strayResponse: 32 s of every answered call in memory,
+		// request and responses, would be held for nothing.
+		sip.Timer_M = time.Second
 	})
 }
 

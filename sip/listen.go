@@ -64,6 +64,7 @@ func (e *Endpoint) closeListeners() {
 			_ = l.stream.Close()
 		}
 	}
+	_ = e.line.Close()
 }
 
 // serveListeners gives each listener its goroutine. One that ends while we are open ends the endpoint (G2).
@@ -79,7 +80,7 @@ func (e *Endpoint) serveListeners() {
 			e.listenerEnded(l.network, l.addr, err)
 		})
 	}
-	e.run(func() { e.listenerEnded("ws", netip.AddrPort{}, e.transport.ServeWS(e.door.Listener())) })
+	e.run(func() { e.listenerEnded("ws", netip.AddrPort{}, e.transport.ServeUDP(e.line)) })
 }
 
 // awaitSockets returns when the library has our UDP sockets in its pool. Before that it would send a request from a
@@ -178,7 +179,6 @@ func (e *Endpoint) streamTransports() sip.TransportsConfig {
 			},
 		},
 		WS: &sip.TransportWS{
-			ReadTimeout: t.SocketIdle, WriteTimeout: t.Dial,
 			DialerCreate: func(net.Addr) ws.Dialer {
 				return ws.Dialer{NetDial: func(context.Context, string, string) (net.Conn, error) { return nil, errFlowGone }}
 			},
@@ -221,7 +221,7 @@ func (s *screened) Accept() (net.Conn, error) {
 			_ = c.Close()
 			continue
 		}
-		return &watched{Conn: c, closed: func() { s.e.flowClosed("tcp", c.RemoteAddr().String()) }}, nil
+		return &watched{Conn: c, closed: func() { s.e.flowClosed("tcp", addrPortOf(c.RemoteAddr())) }}, nil
 	}
 }
 

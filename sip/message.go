@@ -61,13 +61,15 @@ func (e *Endpoint) respond(tx *sip.ServerTx, res *sip.Response) {
 	}
 }
 
+// fields is a message as far as its header fields go. The library looks a field up by writing the name of each one there
+// is in lower case, anew each time; we compare.
+type fields interface{ Headers() []sip.Header }
+
 // header is the first value of a header field, in its full or compact form.
-func header(m interface{ GetHeader(string) sip.Header }, name string) string {
-	if h := m.GetHeader(name); h != nil {
-		return h.Value()
-	}
-	if short := compact(name); short != "" {
-		if h := m.GetHeader(short); h != nil {
+func header(m fields, name string) string {
+	short := compact(name)
+	for _, h := range m.Headers() {
+		if is(h, name, short) {
 			return h.Value()
 		}
 	}
@@ -75,33 +77,39 @@ func header(m interface{ GetHeader(string) sip.Header }, name string) string {
 }
 
 // headerValues are all values of a header field, lists taken apart at the commas outside quotes and angle brackets.
-func headerValues(m interface{ GetHeaders(string) []sip.Header }, name string) []string {
-	hs := m.GetHeaders(name)
-	if short := compact(name); short != "" {
-		hs = append(hs, m.GetHeaders(short)...)
-	}
+func headerValues(m fields, name string) []string {
+	short := compact(name)
 	var out []string
-	for _, h := range hs {
-		out = append(out, splitList(h.Value())...)
+	for _, h := range m.Headers() {
+		if is(h, name, short) {
+			out = append(out, splitList(h.Value())...)
+		}
 	}
 	return out
 }
 
+func is(h sip.Header, name, short string) bool {
+	n := h.Name()
+	return len(n) == len(name) && strings.EqualFold(n, name) || len(n) == 1 && strings.EqualFold(n, short)
+}
+
+// compact is the short form of a field's name as we write it (RFC 3261 section 7.3.3), of those that the library leaves
+// as they came.
 func compact(name string) string {
-	switch strings.ToLower(name) {
-	case "contact":
+	switch name {
+	case "Contact":
 		return "m"
-	case "supported":
+	case "Supported":
 		return "k"
-	case "refer-to":
+	case "Refer-To":
 		return "r"
-	case "referred-by":
+	case "Referred-By":
 		return "b"
-	case "event":
+	case "Event":
 		return "o"
-	case "content-encoding":
+	case "Content-Encoding":
 		return "e"
-	case "subject":
+	case "Subject":
 		return "s"
 	}
 	return ""
@@ -154,7 +162,11 @@ func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
 // quotedText escapes a display name for the quotes the library puts around it (RFC 3261 section 25.1, quoted-string).
 func quotedText(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(clean(s))
+	s = clean(s)
+	if !strings.ContainsAny(s, `\"`) {
+		return s
+	}
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s)
 }
 
 func unquotedText(s string) string {
@@ -223,20 +235,22 @@ func addressOf(display string, uri *sip.Uri) Address {
 	return a
 }
 
-// phraseOf is the usual reason phrase (RFC 3261 section 21).
+// phrases are the usual reason phrases (RFC 3261 section 21).
+var phrases = map[int]string{ //nolint:gochecknoglobals // a constant
+	100: "Trying", 180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: "Session Progress",
+	200: "OK", 202: "Accepted", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
+	405: "Method Not Allowed", 407: "Proxy Authentication Required", 408: "Request Timeout",
+	413: "Request Entity Too Large", 415: "Unsupported Media Type", 416: "Unsupported URI Scheme",
+	420: "Bad Extension", 423: "Interval Too Brief", 480: "Temporarily Unavailable",
+	481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 483: "Too Many Hops", 486: "Busy Here",
+	487: "Request Terminated", 488: "Not Acceptable Here", 489: "Bad Event", 491: "Request Pending",
+	500: "Server Internal Error", 501: "Not Implemented", 503: "Service Unavailable",
+	505: "Version Not Supported", 513: "Message Too Large", 600: "Busy Everywhere", 603: "Decline",
+	606: "Not Acceptable",
+}
+
 func phraseOf(status int) string {
-	if p, ok := map[int]string{
-		100: "Trying", 180: "Ringing", 181: "Call Is Being Forwarded", 182: "Queued", 183: "Session Progress",
-		200: "OK", 202: "Accepted", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
-		405: "Method Not Allowed", 407: "Proxy Authentication Required", 408: "Request Timeout",
-		413: "Request Entity Too Large", 415: "Unsupported Media Type", 416: "Unsupported URI Scheme",
-		420: "Bad Extension", 423: "Interval Too Brief", 480: "Temporarily Unavailable",
-		481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 483: "Too Many Hops", 486: "Busy Here",
-		487: "Request Terminated", 488: "Not Acceptable Here", 489: "Bad Event", 491: "Request Pending",
-		500: "Server Internal Error", 501: "Not Implemented", 503: "Service Unavailable",
-		505: "Version Not Supported", 513: "Message Too Large", 600: "Busy Everywhere", 603: "Decline",
-		606: "Not Acceptable",
-	}[status]; ok {
+	if p, ok := phrases[status]; ok {
 		return p
 	}
 	return "Status"

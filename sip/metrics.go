@@ -4,11 +4,11 @@ import "github.com/prometheus/client_golang/prometheus"
 
 // metrics are what an operator watches of the signalling. Every label is from a closed set.
 type metrics struct {
-	dialogs    prometheus.Gauge       // dialogs that are not over
-	devices    prometheus.Gauge       // live registrations
-	goroutines prometheus.Gauge       // goroutines the endpoint owns
-	requests   *prometheus.CounterVec // by method; "other" for methods we do not know
-	dropped    *prometheus.CounterVec // by reason: messages thrown away before parsing
+	dialogs    prometheus.Gauge              // dialogs that are not over
+	devices    prometheus.Gauge              // live registrations
+	goroutines prometheus.Gauge              // goroutines the endpoint owns
+	requests   map[string]prometheus.Counter // by method; "other" for methods we do not know
+	dropped    *prometheus.CounterVec        // by reason: messages thrown away before parsing
 	panics     prometheus.Counter
 }
 
@@ -20,23 +20,25 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "cordboard_sip_devices", Help: "Live registrations of browsers and desk phones."}),
 		goroutines: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "cordboard_sip_goroutines", Help: "Goroutines owned by the SIP endpoint."}),
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "cordboard_sip_requests_total", Help: "SIP requests received, by method."}, []string{"method"}),
+		requests: map[string]prometheus.Counter{},
 		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cordboard_sip_dropped_total", Help: "Messages dropped before parsing."}, []string{"reason"}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cordboard_sip_panics_total", Help: "Panics contained while handling a message."}),
 	}
-	r.MustRegister(m.dialogs, m.devices, m.goroutines, m.requests, m.dropped, m.panics)
+	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "cordboard_sip_requests_total", Help: "SIP requests received, by method."}, []string{"method"})
+	for _, method := range append(allMethods[:], "other") {
+		m.requests[method] = requests.WithLabelValues(method)
+	}
+	r.MustRegister(m.dialogs, m.devices, m.goroutines, requests, m.dropped, m.panics)
 	return m
 }
 
 func (m *metrics) request(method string) {
-	for _, known := range allMethods {
-		if method == known {
-			m.requests.WithLabelValues(method).Inc()
-			return
-		}
+	c, known := m.requests[method]
+	if !known {
+		c = m.requests["other"]
 	}
-	m.requests.WithLabelValues("other").Inc()
+	c.Inc()
 }

@@ -2,7 +2,6 @@ package sip
 
 import (
 	"errors"
-	"net/netip"
 	"strings"
 
 	"github.com/emiago/sipgo/sip"
@@ -42,7 +41,7 @@ func (e *Endpoint) originOf(req *sip.Request, tx *sip.ServerTx, a *arrival) (Ori
 func (e *Endpoint) whoIs(f flow) (aor string, ok bool) {
 	switch f.Transport {
 	case "ws":
-		if aor, ok := e.door.Session(f.Remote.String()); ok && aor != "" {
+		if aor, ok := e.door.Session(f.Remote); ok && aor != "" {
 			return aor, true
 		}
 	case "tcp":
@@ -122,11 +121,3 @@ func deviceOf(d location.Device) Device {
 }
 
 func device2unit(d *Device) device { return device{d.AOR, d.Instance} }
-
-func parseFlow(network, remote string) flow {
-	a, err := netip.ParseAddrPort(remote)
-	if err != nil {
-		return flow{}
-	}
-	return flow{Transport: network, Remote: netip.AddrPortFrom(a.Addr().Unmap(), a.Port())}
-}

@@ -34,7 +34,7 @@ func (e *Endpoint) register(req *sip.Request, tx *sip.ServerTx) {
 	}
 	session, bySession := "", false
 	if f.Transport == "ws" {
-		session, bySession = e.door.Session(f.Remote.String())
+		session, bySession = e.door.Session(f.Remote)
 		bySession = bySession && session != ""
 	}
 	if !bySession {

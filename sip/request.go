@@ -96,6 +96,9 @@ func (r *Request) untilACK(res *sip.Response) ([]byte, error) {
 	d, n := r.d, r.req.CSeq().SeqNo
 	w := &awaitedACK{heard: make(chan struct{}), then: r.giveBack}
 	d.mu.Lock()
+	if d.acks == nil {
+		d.acks = map[uint32]*awaitedACK{}
+	}
 	d.acks[n] = w
 	d.mu.Unlock()
 	if err := d.e.respondUnlessCancelled(r.req, r.tx, res); errors.Is(err, sip.ErrTransactionCanceled) {
@@ -104,7 +107,7 @@ func (r *Request) untilACK(res *sip.Response) ([]byte, error) {
 		d.mu.Unlock()
 		return nil, errWithdrawn
 	}
-	if !d.insist(func() { d.e.respond(r.tx, res) }, w.heard, d.ctx.Done()) {
+	if !d.insist(func() { d.e.respond(r.tx, res) }, w.heard, d.ctx.Done(), nil) {
 		d.leave(&Ended{Why: NoACK}, 0, "")
 	}
 	select {
@@ -152,9 +155,7 @@ func (d *Dialog) answerTo(req *sip.Request, status int, phrase string, body []by
 }
 
 // refreshTarget takes the far side's new address (RFC 3261 section 12.2.2, RFC 3311 section 5.2).
-func (d *Dialog) refreshTarget(m interface {
-	GetHeaders(string) []sip.Header
-}) {
+func (d *Dialog) refreshTarget(m fields) {
 	uri := contactURI(m)
 	if uri == nil {
 		return

@@ -33,13 +33,16 @@ func flowOf(req *sip.Request) flow {
 	if err != nil {
 		return flow{}
 	}
-	return flow{Transport: strings.ToLower(req.Transport()), Remote: netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())}
+	return flow{Transport: sip.NetworkToLower(req.Transport()), Remote: netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())}
 }
 
 // alive reports whether there is a connection for the flow. UDP always is.
 func (e *Endpoint) alive(f flow) bool {
-	if f.Transport == "udp" {
+	switch f.Transport {
+	case "udp":
 		return true
+	case "ws":
+		return e.door.Open(f.Remote)
 	}
 	c, err := e.transport.GetConnection(f.Transport, f.Remote.String())
 	if err != nil {
@@ -62,7 +65,7 @@ func (e *Endpoint) address(req *sip.Request, h hop) error {
 		return err
 	}
 	via := &sip.ViaHeader{
-		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: strings.ToUpper(h.network),
+		ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: sip.NetworkToUpper(h.network),
 		Host: local.Addr().String(), Port: int(local.Port()),
 		Params: sip.HeaderParams{{K: "branch", V: sip.RFC3261BranchMagicCookie + newTag()}},
 	}
@@ -74,7 +77,7 @@ func (e *Endpoint) address(req *sip.Request, h hop) error {
 		e.sources.dial(h.remote.Addr())
 	}
 	req.PrependHeader(via)
-	req.SetTransport(strings.ToUpper(h.network))
+	req.SetTransport(sip.NetworkToUpper(h.network))
 	req.SetDestination(h.remote.String())
 	return nil
 }

@@ -56,18 +56,23 @@ func newSources(cfg Config) (*sources, error) {
 // known reports whether a datagram or connection from a is worth reading.
 func (s *sources) known(a netip.Addr) bool {
 	a = a.Unmap()
-	for i := range s.trunks {
-		if s.trunks[i].prefix.Contains(a) {
-			return true
-		}
-	}
-	if s.phone(a) {
+	if s.configured(a) {
 		return true
 	}
 	s.mu.RLock()
 	until, ok := s.dialled[a]
 	s.mu.RUnlock()
 	return ok && time.Now().Before(until)
+}
+
+// configured reports whether the configuration names a network that holds a.
+func (s *sources) configured(a netip.Addr) bool {
+	for i := range s.trunks {
+		if s.trunks[i].prefix.Contains(a) {
+			return true
+		}
+	}
+	return s.phone(a)
 }
 
 func (s *sources) phone(a netip.Addr) bool {
@@ -93,9 +98,12 @@ func (s *sources) trunk(a netip.Addr) *Trunk {
 	return best
 }
 
-// dial remembers an address that we are about to send a request to.
+// dial remembers an address that we are about to send a request to, unless it is known anyway.
 func (s *sources) dial(a netip.Addr) {
 	a = a.Unmap()
+	if s.configured(a) {
+		return
+	}
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()

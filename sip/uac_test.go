@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/emiago/sipgo/sip"
 )
 
 // placed is the outcome of an Invite.
@@ -184,6 +186,37 @@ func TestTheSecondAnswerOfAForkIsHungUp(t *testing.T) {
 	p.reply(bye, 200, "", "")
 	if d.Context().Err() != nil {
 		t.Error("the first answer's call ended")
+	}
+}
+
+func TestAnswersThatComeAfterTheTransactionAreServedAllTheSame(t *testing.T) {
+	e, p, done := calling(t, t.Context(), Invitation{Offer: []byte(someSDP)})
+	inv := p.request("INVITE")
+	p.reply(inv, 200, "one", someSDP)
+	p.request("ACK")
+	d := wait(t, done, "the answer").d
+	late := func(tag string) { // what the library says of a response that it has no transaction for
+		m, err := newParser().ParseSIP([]byte(replyText(p.contact(), inv, 200, tag, someSDP)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.strayResponse(m.(*sip.Response))
+	}
+	late("one")
+	if ack := p.request("ACK"); ack.tag("To") != "one" {
+		t.Errorf("ACK to %q", ack.get("To"))
+	}
+	late("two")
+	if ack := p.request("ACK"); ack.tag("To") != "two" {
+		t.Errorf("ACK to %q", ack.get("To"))
+	}
+	bye := p.request("BYE")
+	if bye.tag("To") != "two" {
+		t.Errorf("BYE to %q", bye.get("To"))
+	}
+	p.reply(bye, 200, "", "")
+	if d.Context().Err() != nil {
+		t.Error("the call ended")
 	}
 }
 

@@ -85,7 +85,7 @@ func TestD3_The200IsRepeatedAfterT1AndThenDoublingUpToT2(t *testing.T) {
 		d := &Dialog{e: &Endpoint{cfg: Config{}.withDefaults()}}
 		begin := time.Now()
 		var at []time.Duration
-		if d.insist(func() { at = append(at, time.Since(begin)) }, nil, nil) {
+		if d.insist(func() { at = append(at, time.Since(begin)) }, nil, nil, nil) {
 			t.Error("confirmed by nobody")
 		}
 		var want []time.Duration

@@ -30,7 +30,7 @@ func (s *Switchboard) begin(teller call.Leg, r call.Record) *story {
 		r.Started = time.Now()
 	}
 	c := &story{Switchboard: s, teller: teller, record: r, closed: make(chan struct{}),
-		log: s.Log.With(zap.String("call", string(r.ID)))}
+		log: s.Log.WithLazy(zap.String("call", string(r.ID)))}
 	s.calls.add(c)
 	s.meter.began()
 	s.Ledger.Open(r.Clone())

@@ -36,6 +36,7 @@ type (
 	serve struct {
 		Config  string `required:"" type:"existingfile" help:"Configuration file." env:"CORDBOARD_CONFIG"`
 		Profile string `help:"Write a CPU profile of the whole run to this file, for go tool pprof."`
+		Debug   string `help:"Show profiles of the running process at this loopback address, such as 127.0.0.1:6060, under /debug/pprof/." placeholder:"ADDRESS"`
 	}
 	check struct {
 		Config string `required:"" type:"existingfile" help:"Configuration file." env:"CORDBOARD_CONFIG"`
@@ -95,6 +96,13 @@ func (s serve) Run() (err error) {
 			return err
 		}
 		defer func() { err = errors.Join(err, stop()) }()
+	}
+	if s.Debug != "" {
+		d, err := listenDebug(s.Debug)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, d.Close(context.Background())) }()
 	}
 	warn(cfg)
 	return run(cfg, func(*gateway.Gateway) {})

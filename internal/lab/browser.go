@@ -116,7 +116,7 @@ func (b *Browser) Connect(ctx context.Context) error {
 		header.Set("Origin", b.options.Origin)
 	}
 	b.socket.close()
-	w, err := dialWS(ctx, b.options.URL, header, b.socket.address(), b.receive)
+	w, err := dialWS(ctx, b.options.URL, header, b.socket.address(), nil, b.receive)
 	if err != nil {
 		return err
 	}

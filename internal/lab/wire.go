@@ -218,10 +218,15 @@ type wsWire struct {
 	done   chan struct{} // closed when the socket is gone
 }
 
-func dialWS(ctx context.Context, url string, header http.Header, host string, onMessage deliver) (*wsWire, error) {
+// dialWS opens the socket; from is the address to call from, nil for any.
+func dialWS(ctx context.Context, url string, header http.Header, host string, from net.IP, onMessage deliver) (*wsWire, error) {
+	dialer := net.Dialer{}
+	if from != nil {
+		dialer.LocalAddr = &net.TCPAddr{IP: from}
+	}
 	conn, response, err := websocket.Dial(ctx, url, &websocket.DialOptions{
 		Subprotocols: []string{"sip"}, HTTPHeader: header,
-		HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+		HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: dialer.DialContext}},
 	})
 	if err != nil {
 		if response != nil {

@@ -1,16 +1,12 @@
 package door
 
 import (
-	"errors"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 )
-
-// errNobodyAccepts means that the SIP stack does not serve the Listener.
-var errNobodyAccepts = errors.New("nobody accepts from the listener")
 
 // refusal is why a request does not become a socket.
 type refusal struct {

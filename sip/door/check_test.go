@@ -89,15 +89,15 @@ func TestW2_TheDoorChecksWhoComesIn(t *testing.T) {
 
 func TestW2_TheSessionStaysWithTheSocket(t *testing.T) {
 	h := newHouse(t, Config{Authenticate: func(*http.Request) (string, error) { return "anna", nil }})
-	gone := make(chan string, 10)
-	h.door.OnClose(func(remote string) { gone <- remote })
+	gone := make(chan netip.AddrPort, 10)
+	h.door.OnClose(func(s *Socket) { gone <- s.Remote() })
 	h.serveSIP(t)
 	b := h.open(t)
 	b.wantOK("hello")
 	if aor, ok := h.door.Session(b.name()); aor != "anna" || !ok {
 		t.Errorf("session %q %v", aor, ok)
 	}
-	if _, ok := h.door.Session("127.0.0.1:1"); ok {
+	if _, ok := h.door.Session(netip.MustParseAddrPort("127.0.0.1:1")); ok {
 		t.Error("a session for a socket that is not there")
 	}
 	h.door.Drop(b.name())
@@ -129,8 +129,8 @@ func TestLimits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t, c.cfg)
-			gone := make(chan string, 10)
-			h.door.OnClose(func(remote string) { gone <- remote })
+			gone := make(chan netip.AddrPort, 10)
+			h.door.OnClose(func(s *Socket) { gone <- s.Remote() })
 			h.serveSIP(t)
 			first := h.open(t)
 			h.open(t).wantOK("second")

@@ -1,8 +1,9 @@
 package door
 
 import (
-	"net"
+	"bytes"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,8 +24,11 @@ func (c Config) withDefaults() Config {
 	if c.Log == nil {
 		c.Log = zap.NewNop()
 	}
-	if c.Addr == nil {
-		c.Addr = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}
+	if c.Hear == nil {
+		c.Hear = func(*Socket, []byte) {}
+	}
+	if c.Opened == nil {
+		c.Opened = func(*Socket) {}
 	}
 	c.Path = orDefault(c.Path, "/sip")
 	c.MaxSockets = orDefault(c.MaxSockets, 10_000)
@@ -41,13 +45,16 @@ func newDoor(cfg Config) *Door {
 	return &Door{
 		cfg:       cfg.withDefaults(),
 		metrics:   newMetrics(cfg.Metrics),
-		queue:     make(chan net.Conn),
-		closed:    make(chan struct{}),
 		empty:     make(chan struct{}),
-		sockets:   make(map[string]*socket),
+		sockets:   make(map[netip.AddrPort]*Socket),
 		byAddress: make(map[netip.Addr]int),
+		buffers:   sync.Pool{New: func() any { b := make([]byte, bufferSize); return &b }},
+		frames:    sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}
 }
+
+// bufferSize holds what browsers send but the longest offers: an INVITE of Chromium with its SDP is 3 KiB.
+const bufferSize = 4 << 10
 
 // metrics of the door. Registered with nil they count for nobody.
 type metrics struct {

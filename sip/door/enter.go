@@ -5,8 +5,8 @@ import (
 	"encoding/base64"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
-	"time"
 
 	"go.uber.org/zap"
 )
@@ -23,7 +23,7 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, *no)
 		return
 	}
-	s := &socket{door: d, aor: aor, remote: r.RemoteAddr, client: client}
+	s := &Socket{door: d, aor: aor, remote: remoteOf(r), client: client}
 	if no := d.enter(s); no != nil {
 		d.refuse(w, r, *no)
 		return
@@ -38,15 +38,24 @@ func (d *Door) serve(w http.ResponseWriter, r *http.Request) {
 		err = d.welcome(s, r)
 	}
 	if err != nil {
-		d.cfg.Log.Info("browser left at the door", zap.String("remote", s.remote), zap.Error(err))
+		d.cfg.Log.Info("browser left at the door", zap.Stringer("remote", s.remote), zap.Error(err))
 		s.abort()
 		return
 	}
-	d.cfg.Log.Debug("browser came in", zap.String("remote", s.remote), zap.Stringer("client", client), zap.String("aor", aor))
+	d.cfg.Log.Debug("browser came in", zap.Stringer("remote", s.remote), zap.Stringer("client", client), zap.String("aor", aor))
+}
+
+// remoteOf is the TCP peer, IPv4 as such also where the listener is for both families.
+func remoteOf(r *http.Request) netip.AddrPort {
+	a, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
 // enter counts s in, if there is room.
-func (d *Door) enter(s *socket) *refusal {
+func (d *Door) enter(s *Socket) *refusal {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	_, taken := d.sockets[s.remote]
@@ -67,14 +76,14 @@ func (d *Door) enter(s *socket) *refusal {
 }
 
 // lose forgets whose socket s was; its place is still taken.
-func (d *Door) lose(s *socket) {
+func (d *Door) lose(s *Socket) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s.lost = true
 }
 
 // leave counts s out.
-func (d *Door) leave(s *socket) {
+func (d *Door) leave(s *Socket) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.sockets[s.remote] != s {
@@ -90,23 +99,20 @@ func (d *Door) leave(s *socket) {
 	}
 }
 
-// welcome answers the upgrade request and hands the socket to whoever accepts.
-func (d *Door) welcome(s *socket, r *http.Request) error {
+// welcome answers the upgrade request and begins to read.
+func (d *Door) welcome(s *Socket, r *http.Request) error {
 	answer := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
 		"Sec-WebSocket-Protocol: sip\r\nSec-WebSocket-Accept: " + acceptKey(r.Header.Get("Sec-WebSocket-Key")) + "\r\n\r\n"
 	if err := s.send([]byte(answer), d.cfg.HandshakeTimeout); err != nil {
 		return err
 	}
-	timeout := time.NewTimer(d.cfg.HandshakeTimeout)
-	defer timeout.Stop()
-	select {
-	case d.queue <- s:
-		return nil
-	case <-d.closed:
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.shut {
 		return net.ErrClosed
-	case <-timeout.C:
-		return errNobodyAccepts
 	}
+	s.reading.Go(s.listen)
+	return nil
 }
 
 // acceptKey proves that the upgrade request has been read (RFC 6455 section 4.2.2).

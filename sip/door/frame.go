@@ -3,7 +3,6 @@ package door
 import (
 	"encoding/binary"
 	"errors"
-	"io"
 )
 
 // The opcodes of RFC 6455 section 5.2.
@@ -47,9 +46,9 @@ func (h header) control() bool { return h.op&0x8 != 0 }
 
 // readHeader reads a frame header as a server must (RFC 6455 section 5): no reserved bits, known opcodes, masked, control
 // frames whole and small.
-func readHeader(r io.Reader) (header, error) {
+func readHeader(in *input) (header, error) {
 	var b [maxHeader]byte
-	if _, err := io.ReadFull(r, b[:2]); err != nil {
+	if err := in.full(b[:2]); err != nil {
 		return header{}, err
 	}
 	h := header{fin: b[0]&0x80 != 0, op: b[0] & 0x0F, masked: b[1]&0x80 != 0, length: uint64(b[1] & 0x7F)}
@@ -57,8 +56,14 @@ func readHeader(r io.Reader) (header, error) {
 	if reserved || !h.masked || h.control() && (!h.fin || h.length > 125) {
 		return header{}, errProtocol
 	}
-	extended := map[uint64]int{126: 2, 127: 8}[h.length]
-	if _, err := io.ReadFull(r, b[:extended+4]); err != nil {
+	extended := 0
+	switch h.length {
+	case 126:
+		extended = 2
+	case 127:
+		extended = 8
+	}
+	if err := in.full(b[:extended+4]); err != nil {
 		return header{}, err
 	}
 	switch extended {
@@ -73,6 +78,11 @@ func readHeader(r io.Reader) (header, error) {
 
 // unmask applies the mask (RFC 6455 section 5.3).
 func unmask(b []byte, mask [4]byte) {
+	two := uint64(binary.LittleEndian.Uint32(mask[:]))
+	two |= two << 32
+	for ; len(b) >= 8; b = b[8:] {
+		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^two)
+	}
 	for i := range b {
 		b[i] ^= mask[i&3]
 	}
@@ -94,26 +104,4 @@ func appendHeader(dst []byte, op byte, length int, maskBit byte) []byte {
 	default:
 		return binary.BigEndian.AppendUint64(append(dst, maskBit|127), uint64(length))
 	}
-}
-
-// outgoingLength is how long the frame is that b begins with, header included, and 0 when b is too short to tell. The SIP
-// stack writes a frame in pieces; this finds where it ends.
-func outgoingLength(b []byte) int {
-	if len(b) < 2 {
-		return 0
-	}
-	at, length := 2, uint64(b[1]&0x7F)
-	switch {
-	case length == 126 && len(b) >= 4:
-		at, length = 4, uint64(binary.BigEndian.Uint16(b[2:4]))
-	case length == 127 && len(b) >= 10:
-		at, length = 10, binary.BigEndian.Uint64(b[2:10])
-	case length >= 126:
-		return 0
-	}
-	if b[1]&0x80 != 0 {
-		at += 4
-	}
-	const absurd = 1 << 30 // a length beyond this is no frame of a SIP stack; the caller's bound will refuse it
-	return at + int(min(length, absurd))
 }

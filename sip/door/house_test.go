@@ -6,16 +6,15 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/emiago/sipgo"
-	"github.com/emiago/sipgo/sip"
 	"go.uber.org/goleak"
 )
 
@@ -25,13 +24,21 @@ const patience = 10 * time.Second
 
 // house is a door in an HTTP server.
 type house struct {
-	door  *Door
-	addr  string
-	stack *sipgo.UserAgent // set by serveSIP
+	door   *Door
+	addr   string
+	stack  atomic.Pointer[func(*Socket, []byte)] // set by serveSIP
+	opened chan *Socket
 }
 
 func newHouse(t *testing.T, cfg Config) *house {
 	t.Helper()
+	h := &house{opened: make(chan *Socket, 1000)}
+	cfg.Opened = func(s *Socket) { h.opened <- s }
+	cfg.Hear = func(s *Socket, m []byte) {
+		if hear := h.stack.Load(); hear != nil {
+			(*hear)(s, m)
+		}
+	}
 	d := New(cfg)
 	server := httptest.NewUnstartedServer(d)
 	server.Config.ReadHeaderTimeout = time.Second
@@ -44,57 +51,40 @@ func newHouse(t *testing.T, cfg Config) *house {
 		}
 		server.Close()
 	})
-	return &house{door: d, addr: server.Listener.Addr().String()}
+	h.door, h.addr = d, server.Listener.Addr().String()
+	return h
 }
 
-// serveSIP puts the real stack behind the door; it answers every MESSAGE with 200 and passes its body on.
+// serveSIP puts a stack behind the door that answers every message with 200 and passes its body on, and CR LF CR LF with
+// CR LF.
 func (h *house) serveSIP(t *testing.T) (bodies chan string) {
 	t.Helper()
-	quiet := slog.New(slog.DiscardHandler)
-	ua, err := sipgo.NewUA(sipgo.WithUserAgentTransactionLayerOptions(sip.WithTransactionLayerLogger(quiet)),
-		sipgo.WithUserAgentTransportLayerOptions(sip.WithTransportLayerLogger(quiet)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv, err := sipgo.NewServer(ua, sipgo.WithServerLogger(quiet))
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.stack = ua
 	bodies = make(chan string, 10_000)
-	srv.OnMessage(func(req *sip.Request, tx sip.ServerTransaction) {
-		bodies <- string(req.Body())
-		_ = tx.Respond(sip.NewResponseFromRequest(req, 200, "OK", nil))
-	})
-	done := make(chan error, 1)
-	go func() { done <- srv.ServeWS(h.door.Listener()) }()
-	t.Cleanup(func() {
-		_ = h.door.Listener().Close()
-		select {
-		case <-done:
-		case <-time.After(patience):
-			t.Error("the stack still serves after the listener closed")
+	hear := func(s *Socket, m []byte) {
+		head, body, _ := strings.Cut(string(m), "\r\n\r\n")
+		if head == "" {
+			_ = s.SendText([]byte("\r\n"))
+			return
 		}
-		_ = ua.Close()
-	})
+		bodies <- body
+		_ = s.Send(func(w io.StringWriter) {
+			_, _ = w.WriteString("SIP/2.0 200 OK\r\n")
+			for _, line := range strings.Split(head, "\r\n")[1:] {
+				if name, _, _ := strings.Cut(line, ":"); strings.Contains(" Via From To Call-ID CSeq ", " "+name+" ") {
+					_, _ = w.WriteString(line + "\r\n")
+				}
+			}
+			_, _ = w.WriteString("Content-Length: 0\r\n\r\n")
+		})
+	}
+	h.stack.Store(&hear)
 	return bodies
 }
 
-// accept takes the next browser as the stack would, its upgrade answered.
-func (h *house) accept(t *testing.T) net.Conn {
+// accept is the next browser that came in.
+func (h *house) accept(t *testing.T) *Socket {
 	t.Helper()
-	c, err := h.door.Listener().Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	req, err := http.ReadRequest(bufio.NewReader(io.LimitReader(c, int64(len(upgrade)))))
-	if err != nil || req.Header.Get("Upgrade") != "websocket" {
-		t.Fatalf("the stack would not see an upgrade request: %v", err)
-	}
-	if _, err := io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	return c
+	return receive(t, h.opened)
 }
 
 // browser is a WebSocket client that can also misbehave.
@@ -145,7 +135,7 @@ func (h *house) open(t *testing.T) *browser {
 	return b
 }
 
-func (b *browser) name() string { return b.LocalAddr().String() }
+func (b *browser) name() netip.AddrPort { return netip.MustParseAddrPort(b.LocalAddr().String()) }
 
 // frame builds a masked frame; fin and op are the first byte.
 func frame(first byte, payload string) []byte {

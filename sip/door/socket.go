@@ -14,106 +14,98 @@ import (
 	"go.uber.org/zap"
 )
 
-// upgrade is what the SIP stack reads first and may answer as it likes: the real handshake is over by then. The stack
-// upgrades inside its accept loop; from memory that takes no time (pitfall W1).
-const upgrade = "GET / HTTP/1.1\r\nHost: door\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
-	"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: sip\r\n\r\n"
-
-// socket is one browser, as the net.Conn that the SIP stack reads from and writes to. Read is for the stack's one reader;
-// everything else may be called by anyone.
-type socket struct {
+// Socket is one browser that came in. Its methods are safe for concurrent use.
+type Socket struct {
 	door   *Door
 	aor    string
-	remote string     // the TCP peer
-	client netip.Addr // who is behind it
+	remote netip.AddrPort // the TCP peer
+	client netip.Addr     // who is behind it
 
-	conn   net.Conn      // set by open before anything uses it, but see goAway; guarded by writing until then
-	frames *bufio.Reader // owned by the reader
-
-	unread  []byte // what Read still has to hand out, a part of frame or upgrade; owned by the reader
-	frame   []byte // buffer of the frame being handed out; owned by the reader
-	message []byte // buffer of the message being joined; owned by the reader
-	greeted bool   // a message has come; owned by the reader
+	conn    net.Conn       // set by open before anything uses it, but see goAway; guarded by writing until then
+	input   input          // owned by listen
+	greeted bool           // a message has come; owned by listen
+	reading sync.WaitGroup // of listen
 
 	writing sync.Mutex
-	partial []byte // pieces of the stack's next frame, at first its answer to upgrade; guarded by writing
-	welcome bool   // the stack has answered upgrade; guarded by writing
-	broken  error  // why nothing can be written any more; guarded by writing
+	broken  error // why nothing can be written any more; guarded by writing
 
 	opened  atomic.Bool // conn is set
 	closing sync.Once
 	lost    bool // guarded by door.mu
 }
 
+// Remote is the TCP peer, unique among open sockets.
+func (s *Socket) Remote() netip.AddrPort { return s.remote }
+
+// LocalAddr is ours; it is the same for all browsers (pitfall W6).
+func (s *Socket) LocalAddr() net.Addr { return s.conn.LocalAddr() }
+
 // open binds s to its connection, unless the door was closed meanwhile.
-func (s *socket) open(conn net.Conn, buffered *bufio.Reader) error {
+func (s *Socket) open(conn net.Conn, buffered *bufio.Reader) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	s.conn = conn
-	s.frames = buffered
-	s.unread = []byte(upgrade)
+	s.input.start(conn, buffered, &s.door.buffers)
 	s.opened.Store(true)
 	return s.broken
 }
 
-// Read hands out the upgrade request, then one masked text frame for each SIP message, however the browser framed it. Pings
-// are answered on the way (pitfall W3). Whatever ends the connection is io.EOF to the stack; the reason is in our log.
-func (s *socket) Read(b []byte) (int, error) {
-	if len(s.unread) == 0 {
-		message, err := s.readMessage()
+// listen reads messages until the end.
+func (s *Socket) listen() {
+	s.door.cfg.Opened(s)
+	for {
+		err := s.awaitFrame()
+		if err == nil {
+			err = s.hear()
+		}
 		if err != nil {
 			s.end(err)
-			return 0, io.EOF
+			return
 		}
-		s.frame = appendHeader(s.frame[:0], opText, len(message), 0x80)
-		s.frame = append(s.frame, 0, 0, 0, 0) // a mask of zeros: the stack wants a mask, and has nothing to undo
-		s.frame = append(s.frame, message...)
-		s.unread = s.frame
 	}
-	n := copy(b, s.unread)
-	s.unread = s.unread[n:]
-	return n, nil
 }
 
-// readMessage reads frames until a message that is not empty is whole.
-func (s *socket) readMessage() ([]byte, error) {
-	message, joining := s.message[:0], false
+// hear reads what has begun: a control frame, or a message, however the browser framed it. Pings are answered on the way
+// (pitfall W3).
+func (s *Socket) hear() error {
+	buffer := s.door.buffers.Get().(*[]byte)
+	defer s.door.buffers.Put(buffer)
+	message, joining := (*buffer)[:0], false
 	for {
-		if !joining {
-			if err := s.awaitFrame(); err != nil {
-				return nil, err
-			}
-		}
-		h, err := readHeader(s.frames)
+		h, err := readHeader(&s.input)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if h.control() {
-			if err := s.control(h); err != nil {
-				return nil, err
+			if err := s.control(h); err != nil || !joining {
+				return err
 			}
 			continue
 		}
 		if joining != (h.op == opContinuation) {
-			return nil, errProtocol
+			return errProtocol
 		}
 		if h.length > uint64(s.door.cfg.MaxMessage-len(message)) {
-			return nil, errTooBig
+			return errTooBig
 		}
 		if message, err = s.readPayload(message, h); err != nil {
-			return nil, err
+			return err
 		}
+		*buffer = message[:cap(message)]
 		joining = !h.fin
 		if h.fin && len(message) > 0 {
-			s.message, s.greeted = message, true
-			return message, nil
+			s.greeted = true
+			s.door.cfg.Hear(s, message)
+		}
+		if h.fin {
+			return nil
 		}
 	}
 }
 
 // awaitFrame waits for the first byte of something new as long as a browser may be silent, and then gives what has begun a
 // deadline that trickling bytes do not move.
-func (s *socket) awaitFrame() error {
+func (s *Socket) awaitFrame() error {
 	silence := s.door.cfg.IdleTimeout
 	if !s.greeted && s.aor == "" {
 		silence = min(silence, s.door.cfg.HandshakeTimeout)
@@ -121,17 +113,17 @@ func (s *socket) awaitFrame() error {
 	if err := s.conn.SetReadDeadline(time.Now().Add(silence)); err != nil {
 		return err
 	}
-	if _, err := s.frames.Peek(1); err != nil {
+	if err := s.input.wait(); err != nil {
 		return err
 	}
 	return s.conn.SetReadDeadline(time.Now().Add(s.door.cfg.MessageTimeout))
 }
 
 // readPayload appends a frame's payload to b. Its length has been bounded.
-func (s *socket) readPayload(b []byte, h header) ([]byte, error) {
+func (s *Socket) readPayload(b []byte, h header) ([]byte, error) {
 	from := len(b)
 	b = slices.Grow(b, int(h.length))[:from+int(h.length)]
-	if _, err := io.ReadFull(s.frames, b[from:]); err != nil {
+	if err := s.input.full(b[from:]); err != nil {
 		return nil, err
 	}
 	unmask(b[from:], h.mask)
@@ -139,7 +131,7 @@ func (s *socket) readPayload(b []byte, h header) ([]byte, error) {
 }
 
 // control reads a control frame and does what it asks.
-func (s *socket) control(h header) error {
+func (s *Socket) control(h header) error {
 	payload, err := s.readPayload(nil, h)
 	if err != nil {
 		return err
@@ -154,7 +146,7 @@ func (s *socket) control(h header) error {
 }
 
 // end closes the socket after err has ended its reading, with the close code that err deserves.
-func (s *socket) end(err error) {
+func (s *Socket) end(err error) {
 	if errors.Is(err, net.ErrClosed) {
 		return // by us; whoever did it knows why
 	}
@@ -170,7 +162,7 @@ func (s *socket) end(err error) {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		level, code = zap.InfoLevel, closePolicy
 	}
-	s.door.cfg.Log.Log(level, "browser socket ended", zap.String("remote", s.remote), zap.String("aor", s.aor), zap.Error(err))
+	s.door.cfg.Log.Log(level, "browser socket ended", zap.Stringer("remote", s.remote), zap.String("aor", s.aor), zap.Error(err))
 	s.sayGoodbye(code)
 	if code == closeProtocol || code == closeTooBig {
 		s.drain()
@@ -178,10 +170,13 @@ func (s *socket) end(err error) {
 	s.abort()
 }
 
+// maxDrained is more than a browser has under way when it breaks a rule of ours.
+const maxDrained = 256 << 10
+
 // drain reads what the browser is still sending: closing over unread bytes would reset the connection, and the close frame
 // that says what was wrong would be lost with it.
-func (s *socket) drain() {
+func (s *Socket) drain() {
 	if err := s.conn.SetReadDeadline(time.Now().Add(farewell)); err == nil {
-		_, _ = io.CopyN(io.Discard, s.conn, maxPartial)
+		_, _ = io.CopyN(io.Discard, s.conn, maxDrained)
 	}
 }

@@ -138,16 +138,6 @@ func TestW1_SilentBrowsersAreDropped(t *testing.T) {
 	})
 }
 
-func TestABrowserWhomNobodyAcceptsIsDropped(t *testing.T) {
-	h := newHouse(t, Config{HandshakeTimeout: 50 * time.Millisecond})
-	gone := make(chan string, 1)
-	h.door.OnClose(func(remote string) { gone <- remote })
-	b := h.open(t)
-	if who := receive(t, gone); who != b.name() {
-		t.Errorf("told of %s, want %s", who, b.name())
-	}
-}
-
 func TestW1_ASilentTLSClientDoesNotStopOthers(t *testing.T) {
 	h := newHouse(t, Config{})
 	h.serveSIP(t)

@@ -3,6 +3,7 @@
 //	load -target 127.0.0.1:5060 -ws ws://127.0.0.1:8080/sip -calls 50 -pid 1234 -json out.json
 //	load -target 127.0.0.1:5060 -agent phone -calls 100
 //	load -trunk-codec PCMU -agent-codec opus …      the gateway transcodes
+//	load -crowd 5000 -pid 1234                      so many browsers register and do nothing (internal/lab/crowd.yaml)
 //
 // The exit status is 0 only if every call was established and heard on both sides.
 package main
@@ -44,9 +45,17 @@ func run() error {
 		agent    = flag.String("agent-codec", "PCMU", "PCMU, PCMA or opus")
 		pids     = flag.String("pid", "", "process ids of the gateway, separated by commas")
 		label    = flag.String("label", "", "name of the run")
+		crowd    = flag.Int("crowd", 0, "no calls: so many browsers register and rest")
+		metrics  = flag.String("metrics", "http://127.0.0.1:8080/metrics", "metrics of the gateway, for the crowd's report")
 		out      = flag.String("json", "", "file for the report as JSON, - for standard output")
 	)
 	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if *crowd > 0 {
+		return rest(ctx, lab.CrowdOptions{URL: *ws, Domain: *domain, Browsers: *crowd, Window: *window, PIDs: processIDs(*pids),
+			Metrics: *metrics, Password: func(user string) string { return strings.ReplaceAll(*password, "%s", user) }}, *out)
+	}
 	o := lab.LoadOptions{Target: *target, Domain: *domain, Calls: *calls, Ramp: *ramp, Settle: *settle, Window: *window, Label: *label,
 		User:     func(i int) string { return fmt.Sprint(*first + i) },
 		Password: func(user string) string { return strings.ReplaceAll(*password, "%s", user) }}
@@ -63,13 +72,7 @@ func run() error {
 	if o.Agent, err = format(*agent); err != nil {
 		return err
 	}
-	for _, p := range strings.Split(*pids, ",") {
-		if pid, err := strconv.Atoi(strings.TrimSpace(p)); err == nil {
-			o.PIDs = append(o.PIDs, pid)
-		}
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
+	o.PIDs = processIDs(*pids)
 	report, err := lab.Load(ctx, o)
 	if err != nil {
 		return err
@@ -85,6 +88,33 @@ func run() error {
 	return nil
 }
 
+// rest measures a crowd.
+func rest(ctx context.Context, o lab.CrowdOptions, out string) error {
+	o.Told = func(what string) { fmt.Fprintln(os.Stderr, what) }
+	report, err := lab.Crowd(ctx, o)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(os.Stderr, report)
+	if err := save(report, out); err != nil {
+		return err
+	}
+	if report.Failed > 0 {
+		return fmt.Errorf("%d of %d browsers failed", report.Failed, report.Wanted)
+	}
+	return nil
+}
+
+func processIDs(list string) []int {
+	var pids []int
+	for p := range strings.SplitSeq(list, ",") {
+		if pid, err := strconv.Atoi(strings.TrimSpace(p)); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
 func format(name string) (lab.Format, error) {
 	for _, f := range []lab.Format{lab.PCMU(), lab.PCMA(), lab.Opus()} {
 		if strings.EqualFold(f.Codec, name) {
@@ -94,7 +124,7 @@ func format(name string) (lab.Format, error) {
 	return lab.Format{}, fmt.Errorf("codec %q: choose PCMU, PCMA or opus", name)
 }
 
-func save(report *lab.LoadReport, file string) error {
+func save(report interface{ JSON() ([]byte, error) }, file string) error {
 	if file == "" {
 		return nil
 	}
