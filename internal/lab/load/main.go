@@ -2,6 +2,7 @@
 //
 //	load -target 127.0.0.1:5060 -ws ws://127.0.0.1:8080/sip -calls 50 -pid 1234 -json out.json
 //	load -target 127.0.0.1:5060 -agent phone -calls 100
+//	load -calls 100 -rate 200 -duration 12s …       signalling only
 //	load -trunk-codec PCMU -agent-codec opus …      the gateway transcodes
 //
 // The exit status is 0 only if every call was established and heard on both sides.
@@ -13,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"time"
@@ -42,12 +44,16 @@ func run() error {
 		window   = flag.Duration("duration", 10*time.Second, "length of the window")
 		trunk    = flag.String("trunk-codec", "PCMU", "PCMU, PCMA or opus")
 		agent    = flag.String("agent-codec", "PCMU", "PCMU, PCMA or opus")
+		srtp     = flag.String("srtp", "aescm", "what browsers insist on: aescm, gcm, or any")
+		rate     = flag.Float64("rate", 0, "signalling only: calls a second, answered and ended at once by -calls agents in turn")
 		pids     = flag.String("pid", "", "process ids of the gateway, separated by commas")
 		label    = flag.String("label", "", "name of the run")
+		profile  = flag.String("profile", "", "file for a CPU profile of the generator itself")
 		out      = flag.String("json", "", "file for the report as JSON, - for standard output")
 	)
 	flag.Parse()
 	o := lab.LoadOptions{Target: *target, Domain: *domain, Calls: *calls, Ramp: *ramp, Settle: *settle, Window: *window, Label: *label,
+		Rate: *rate, SRTP: strings.TrimSuffix(*srtp, "any"),
 		User:     func(i int) string { return fmt.Sprint(*first + i) },
 		Password: func(user string) string { return strings.ReplaceAll(*password, "%s", user) }}
 	if *agents == "browser" {
@@ -67,6 +73,17 @@ func run() error {
 		if pid, err := strconv.Atoi(strings.TrimSpace(p)); err == nil {
 			o.PIDs = append(o.PIDs, pid)
 		}
+	}
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close() //nolint:errcheck // the profile is written; there is nobody to tell
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
