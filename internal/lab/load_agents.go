@@ -87,7 +87,9 @@ func (l *load) measured(open func([]Format) (media, error), c *measuredCall, i i
 func (l *load) answer(ctx context.Context, in *Call, sent func(took time.Duration)) {
 	began := time.Now()
 	in.Ring()
-	_ = in.answerTimed(ctx, func() { sent(time.Since(began)) })
+	if err := in.answerTimed(ctx, func() { sent(time.Since(began)) }); err != nil && ctx.Err() == nil && in.End().Reason != "bye" { // which may overtake the ACK
+		l.failed("agent: " + err.Error())
+	}
 }
 
 func (c *measuredCall) took(d time.Duration) {
