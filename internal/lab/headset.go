@@ -89,7 +89,7 @@ func (o *headsets) open(formats []Format) (*headset, error) {
 		ice.WithCandidateTypes([]ice.CandidateType{ice.CandidateTypeHost}),
 		ice.WithNetworkTypes([]ice.NetworkType{ice.NetworkTypeUDP4}),
 		ice.WithMulticastDNSMode(ice.MulticastDNSModeDisabled),
-		ice.WithHostAcceptanceMinWait(0), ice.WithPrflxAcceptanceMinWait(0))
+		ice.WithHostAcceptanceMinWait(0), ice.WithPrflxAcceptanceMinWait(0), ice.WithLoggerFactory(silent()))
 	if err == nil {
 		err = h.agent.OnCandidate(func(ice.Candidate) {}) // there is one, and we know it
 	}
@@ -197,6 +197,7 @@ func (h *headset) handshake(path *ice.Conn, theirs rtcDescription) (*dtls.Conn, 
 		dtls.WithCertificates(h.identity),
 		dtls.WithSRTPProtectionProfiles(h.profiles...),
 		dtls.WithExtendedMasterSecret(dtls.RequireExtendedMasterSecret),
+		dtls.WithLoggerFactory(silent()),
 		dtls.WithInsecureSkipVerify(true), // the fingerprint is what counts (RFC 5763 section 5)
 		dtls.WithVerifyPeerCertificate(func(raw [][]byte, _ [][]*x509.Certificate) error {
 			if len(raw) == 0 || !strings.EqualFold(fingerprint(raw[0]), theirs.fingerprint) {
