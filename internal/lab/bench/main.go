@@ -4,9 +4,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -23,7 +26,7 @@ type bench struct {
 	repetitions               int
 	window                    time.Duration
 	only                      string // key of the one work to measure, all when empty
-	raw                       string // folder for every report as JSON, none when empty
+	raw                       string // folder for every report, none when empty; what is in it is not measured again
 	peerLog                   io.Writer
 	makers                    []maker // ours first
 
@@ -47,7 +50,7 @@ func run() error {
 	flag.IntVar(&b.repetitions, "n", 3, "repetitions; the table has their medians")
 	flag.DurationVar(&b.window, "duration", 12*time.Second, "length of each measurement")
 	flag.StringVar(&b.only, "only", "", "measure one work only: aescm, gcm, opus, plain, sig-ws, sig-udp, grow or rest")
-	flag.StringVar(&b.raw, "json", "", "folder for every report as JSON")
+	flag.StringVar(&b.raw, "json", "", "folder for every report as JSON; what is there already is not measured again")
 	var (
 		out    = flag.String("out", "docs/performance.md", "file for the tables, - for standard output")
 		counts = flag.String("calls", "20,50,100,200,400", "numbers of calls for the table of growth")
@@ -146,14 +149,17 @@ func (b *bench) measure(ctx context.Context, w work, n int) error {
 		b.results[w.key] = make([][]figures, len(b.makers))
 	}
 	for i, m := range b.makers {
-		report, err := b.once(ctx, m, w)
+		name := fmt.Sprintf("%s-%d-%d.json", w.key, i, n)
+		report, err := b.kept(name)
+		if err == nil && report == nil {
+			if report, err = b.once(ctx, m, w); err == nil {
+				err = b.keep(report, name)
+			}
+		}
 		if err != nil {
 			return fmt.Errorf("%s on %s: %w", w.key, m.name, err)
 		}
 		fmt.Fprintf(os.Stderr, "%s, %s", m.name, report)
-		if err := b.save(report, fmt.Sprintf("%s-%d-%d.json", w.key, i, n)); err != nil {
-			return err
-		}
 		b.results[w.key][i] = append(b.results[w.key][i], read(report))
 	}
 	return nil
@@ -171,7 +177,8 @@ func (b *bench) once(ctx context.Context, m maker, w work) (*lab.LoadReport, err
 	return report, err
 }
 
-func (b *bench) save(r *lab.LoadReport, name string) error {
+// keep writes a report into the folder for them.
+func (b *bench) keep(r *lab.LoadReport, name string) error {
 	if b.raw == "" {
 		return nil
 	}
@@ -180,6 +187,22 @@ func (b *bench) save(r *lab.LoadReport, name string) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(b.raw, name), raw, 0o644)
+}
+
+// kept is the report of an earlier part of the sitting, nil when there is none.
+func (b *bench) kept(name string) (*lab.LoadReport, error) {
+	if b.raw == "" {
+		return nil, nil
+	}
+	raw, err := os.ReadFile(filepath.Join(b.raw, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	report := &lab.LoadReport{}
+	if err == nil {
+		err = json.Unmarshal(raw, report)
+	}
+	return report, err
 }
 
 // rest watches each gateway while nobody asks anything of it.

@@ -25,6 +25,7 @@ type Options struct {
 	Waiters  string                  // number of a queue that nobody serves
 	Outside  string                  // number that leads out to a trunk that answers
 	Parallel int                     // calls at once; without Rests at most half of the agents
+	Pace     float64                 // calls a second at most; 0: as fast as they are over
 	Patience time.Duration           // for what takes milliseconds, 15 s when 0: a busy machine is no fault
 	Rests    func(user string) error // waits until the gateway knows that she is free; nil: she rests until it is her turn
 	Clock    *lab.Metronome          // of all peers
@@ -117,7 +118,11 @@ func (d *Day) Run(n int) []error {
 			}
 		})
 	}
+	began := time.Now()
 	for i := range n {
+		if d.Pace > 0 {
+			time.Sleep(time.Until(began.Add(time.Duration(float64(i) / d.Pace * float64(time.Second)))))
+		}
 		if d.ctx.Err() != nil {
 			break
 		}

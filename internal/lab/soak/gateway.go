@@ -91,8 +91,8 @@ func (g *gateway) get(ctx context.Context, url string) ([]byte, error) {
 // metrics are the sums of each metric over its labels.
 type metrics map[string]float64
 
-func (g *gateway) metrics(ctx context.Context) (metrics, error) {
-	text, err := g.get(ctx, "http://"+web+"/metrics")
+func (g *gateway) metrics(ctx context.Context, url string) (metrics, error) {
+	text, err := g.get(ctx, url)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (g *gateway) settled(ctx context.Context, d *day.Day) (state, error) {
 	var s state
 	var err error
 	for deadline := time.Now().Add(time.Minute); ; {
-		if s.gauges, err = g.metrics(ctx); err != nil {
+		if s.gauges, err = g.metrics(ctx, page); err != nil {
 			return s, err
 		}
 		busy := false
@@ -168,7 +168,7 @@ func (g *gateway) settled(ctx context.Context, d *day.Day) (state, error) {
 func (g *gateway) least(ctx context.Context, s *state) error {
 	s.goroutines, s.files = 1<<30, 1<<30
 	for range 20 {
-		m, err := g.metrics(ctx)
+		m, err := g.metrics(ctx, page)
 		if err != nil {
 			return err
 		}
@@ -191,7 +191,7 @@ func (g *gateway) live(ctx context.Context) (int64, error) {
 	const collections = 3
 	least, first := int64(1<<62), -1.0
 	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); {
-		m, err := g.metrics(ctx)
+		m, err := g.metrics(ctx, page)
 		if err != nil {
 			return 0, err
 		}

@@ -20,6 +20,7 @@ const (
 	web     = "127.0.0.1:8380"
 	outside = "127.0.0.1:5380"
 	org     = "127.0.0.1:8390"
+	page    = "http://" + web + "/metrics"
 )
 
 func main() {
@@ -35,7 +36,8 @@ func run() error {
 		simulator = flag.String("sfsim", "bin/sfsim", "the simulated org")
 		config    = flag.String("config", "internal/lab/soak/soak.yaml", "the gateway's configuration")
 		calls     = flag.Int("calls", 20000, "how many")
-		warm      = flag.Int("warm", 600, "calls before the base line is taken: caches fill, pools grow")
+		warm      = flag.Int("warm", 5000, "calls before the base line is taken: caches fill, pools and tables grow to what the pace of calls needs")
+		pace      = flag.Float64("pace", 120, "calls a second; ports rest for half a minute, and there are as many as there are")
 		parallel  = flag.Int("parallel", 16, "calls at once")
 	)
 	flag.Parse()
@@ -46,7 +48,7 @@ func run() error {
 		return err
 	}
 	defer g.close()
-	d, shut, err := openDay(ctx, *parallel)
+	d, shut, err := openDay(ctx, *parallel, *pace)
 	if err != nil {
 		return err
 	}
@@ -73,7 +75,7 @@ func run() error {
 // batch is how many calls are reported at a time.
 const batch = 2000
 
-func openDay(ctx context.Context, parallel int) (*day.Day, func(), error) {
+func openDay(ctx context.Context, parallel int, pace float64) (*day.Day, func(), error) {
 	clock := lab.NewMetronome()
 	carrier, err := day.NewTrunk(outside, clock)
 	if err != nil {
@@ -82,7 +84,7 @@ func openDay(ctx context.Context, parallel int) (*day.Day, func(), error) {
 	d, err := day.Open(ctx, day.Options{SIP: sip, Web: "ws://" + web + "/sip", Domain: "cordboard", Agents: min(60, 3*parallel),
 		User: func(i int) string { return fmt.Sprint(2000 + i) }, Password: func(user string) string { return "secret-" + user },
 		Number: func(i int) string { return fmt.Sprintf("+35829300%d", 2000+i) }, Waiters: "+358293000199", Outside: "+358400000003",
-		Parallel: parallel, Clock: clock})
+		Parallel: parallel, Pace: pace, Clock: clock})
 	if err != nil {
 		_ = carrier.Close()
 		return nil, nil, err
