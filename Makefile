@@ -11,6 +11,8 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # What the binary needs to build and run, and what the tests talk to.
 BUILD_PACKAGES := gcc pkg-config libopus-dev
 TEST_PACKAGES := sip-tester baresip-core chromium tshark
+# The peer of `make bench`. Debian starts what it installs; here it is started by hand, on ports of its own.
+BENCH_PACKAGES := kamailio kamailio-websocket-modules rtpengine-daemon
 
 .PHONY: help
 help: ## Print this help
@@ -61,8 +63,13 @@ generate: ## Regenerate the OpenAPI document and the TypeScript client
 	cd $(PHONE) && npm run --silent types
 
 .PHONY: bench
-bench: build ## Measure what calls cost; figures go to docs/performance.md
-	go run ./internal/lab/bench
+bench: build bench-deps ## Measure what calls cost, here and on a peer (about 35 minutes; QUICK=1: five, to look only)
+	go build -o $(BIN)/ ./internal/lab/load
+	go run ./internal/lab/bench $(if $(QUICK),-quick -out -)
+
+.PHONY: soak
+soak: build ## Run 20,000 calls of all kinds and look whether anything of them is left (about four minutes)
+	go run ./internal/lab/soak
 
 .PHONY: fuzz
 fuzz: ## Give every fuzz target a minute
@@ -83,9 +90,14 @@ define install
 	  $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
 endef
 
-.PHONY: deps test-deps
+.PHONY: deps test-deps bench-deps
 deps:
 	$(call install,$(BUILD_PACKAGES))
 	@command -v npm >/dev/null || { echo "Node.js 20 or newer is needed to build the web phone: install nodejs and npm"; exit 1; }
 test-deps:
 	$(call install,$(TEST_PACKAGES))
+bench-deps:
+	@mkdir -p $(BIN); rm -f $(BIN)/.new-peer; command -v kamailio >/dev/null || command -v rtpengine >/dev/null || touch $(BIN)/.new-peer
+	$(call install,$(BENCH_PACKAGES))
+	@if [ -e $(BIN)/.new-peer ]; then rm $(BIN)/.new-peer; sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  ! command -v systemctl >/dev/null || $$sudo systemctl disable --now kamailio rtpengine-daemon 2>/dev/null || true; fi

@@ -2,25 +2,28 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// LoadOptions describe a load on a gateway: calls from a trunk to agents, all of them up at the same time.
+// LoadOptions describe a load on a gateway: calls from a trunk to agents, all of them up at the same time; or, with Rate,
+// calls one after another that are only signalled.
 type LoadOptions struct {
 	Target string // host:port of the gateway's SIP over UDP
 	URL    string // WebSocket of its browsers; empty: the agents are desk phones at Target
 	Domain string // of the agents' addresses, "gateway" when empty
 
-	Calls  int
+	Calls  int           // with Rate: the number of agents who take turns
 	Ramp   float64       // calls a second, 20 when 0
 	Settle time.Duration // between the last answer and the window, 2 s when 0
 	Window time.Duration // of measurement, 10 s when 0
+	Rate   float64       // calls a second that are answered with a description nobody is at, and ended at once
 
 	Trunk, Agent Format // PCMU when empty; the same codec: frames are marked, and latency is measured
+	SRTP         string // what browsers insist on: "aescm", "gcm", or "" for what the gateway prefers
 
 	User     func(i int) string          // the i-th agent, "1000" + i when nil
 	Password func(user string) string    // "secret-" + user when nil
@@ -33,14 +36,17 @@ type LoadOptions struct {
 // load is one run.
 type load struct {
 	LoadOptions
-	clock   *Metronome
-	trunk   *Trunk
-	agents  []agent
-	calls   []*measuredCall
-	window  measuring
-	voices  map[string][][]byte // payloads by codec
-	report  *LoadReport
-	errorMu sync.Mutex
+	clock       *Metronome
+	headsets    *headsets
+	trunk       *Trunk
+	figureheads *figureheads // with Rate
+	agents      []agent
+	calls       []*measuredCall
+	answered    sync.Map // how long the agent took to answer, by caller; with Rate
+	window      measuring
+	voices      map[string][][]byte // payloads by codec
+	report      *LoadReport
+	errorMu     sync.Mutex
 }
 
 // agent is a Browser or a Phone.
@@ -62,27 +68,21 @@ type measuredCall struct {
 // Load runs a load and returns what was measured. Calls that fail are part of the report; an error means that there is
 // nothing to report.
 func Load(ctx context.Context, o LoadOptions) (*LoadReport, error) {
-	l := &load{LoadOptions: o.withDefaults(), clock: NewMetronome(), voices: map[string][][]byte{}}
-	l.clock.Precise = true
-	l.report = newLoadReport(l.LoadOptions)
-	for _, f := range []Format{l.Trunk, l.Agent} {
-		payloads, err := encodeAll(f, Speech(1, 6*time.Second))
-		if err != nil {
-			return nil, fmt.Errorf("voice in %s: %w", f.Codec, err)
-		}
-		l.voices[f.Codec] = payloads
-	}
-	var err error
-	l.trunk, err = NewTrunk(TrunkOptions{Formats: []Format{l.Trunk}, Metronome: l.clock})
+	l, err := openLoad(o.withDefaults())
 	if err != nil {
 		return nil, err
 	}
 	defer l.close()
-	l.report.Memory.Idle = processes(l.PIDs).rss
+	idle := processes(l.PIDs)
 	if err := l.openAgents(ctx); err != nil {
 		return nil, err
 	}
-	l.report.Memory.Registered = processes(l.PIDs).rss
+	registered := processes(l.PIDs)
+	l.report.Memory.Idle, l.report.Memory.Registered = idle.rss, registered.rss
+	l.report.registeredPSS = registered.pss
+	if l.Rate > 0 {
+		return l.report, l.signal(ctx)
+	}
 	ramp := processes(l.PIDs)
 	if err := l.ramp(ctx); err != nil {
 		return nil, err
@@ -90,13 +90,42 @@ func Load(ctx context.Context, o LoadOptions) (*LoadReport, error) {
 	if err := pause(ctx, l.Settle); err != nil {
 		return nil, err
 	}
+	flowed := l.flowed(time.Now())
 	l.report.RampCPU = (processes(l.PIDs).cpu - ramp.cpu).Seconds() * 1000 / float64(max(l.Calls, 1))
 	if err := l.measure(ctx); err != nil {
 		return nil, err
 	}
+	if l.report.CPU.PerCall > 0 { // what the sound cost meanwhile is not part of setting up
+		l.report.SetUpCPU = l.report.RampCPU - l.report.CPU.PerCall*flowed.Seconds()/float64(max(l.Calls, 1))
+	}
 	l.hangUp(ctx)
 	l.report.Memory.After = processes(l.PIDs).rss
 	return l.report, nil
+}
+
+func openLoad(o LoadOptions) (*load, error) {
+	l := &load{LoadOptions: o, clock: NewMetronome(), voices: map[string][][]byte{}, report: newLoadReport(o)}
+	l.clock.Precise = true
+	var err error
+	if l.headsets, err = newHeadsets(l.clock, l.SRTP); err != nil {
+		return nil, err
+	}
+	for _, f := range []Format{l.Trunk, l.Agent} {
+		if l.voices[f.Codec], err = encodeAll(f, Speech(1, 6*time.Second)); err != nil {
+			return nil, fmt.Errorf("voice in %s: %w", f.Codec, err)
+		}
+	}
+	if l.trunk, err = NewTrunk(TrunkOptions{Formats: []Format{l.Trunk}, Metronome: l.clock}); err != nil {
+		return nil, err
+	}
+	if l.Rate > 0 {
+		if l.figureheads, err = openFigureheads(l.headsets.fingerprint); err != nil {
+			_ = l.trunk.Close()
+			return nil, err
+		}
+		l.trunk.newMedia = l.figureheads.open
+	}
+	return l, nil
 }
 
 func (o LoadOptions) withDefaults() LoadOptions {
@@ -164,74 +193,6 @@ func (l *load) instrument(m media, f Format, says, hears uint32) *lean {
 	return ear
 }
 
-// openAgents registers as many agents as there will be calls.
-func (l *load) openAgents(ctx context.Context) error {
-	l.agents = make([]agent, l.Calls)
-	l.calls = make([]*measuredCall, l.Calls)
-	for i := range l.calls {
-		l.calls[i] = &measuredCall{}
-	}
-	errs := make([]error, l.Calls)
-	inParallel(l.Calls, 16, func(i int) { errs[i] = l.openAgent(ctx, i) })
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("agents: %w", errs[firstError(errs)])
-	}
-	l.Told("registered", l.Calls, l.Calls)
-	return nil
-}
-
-func firstError(errs []error) int {
-	for i, err := range errs {
-		if err != nil {
-			return i
-		}
-	}
-	return 0
-}
-
-func (l *load) openAgent(ctx context.Context, i int) error {
-	user := l.User(i)
-	var s *station
-	var register func() error
-	if l.URL != "" {
-		b, err := NewBrowser(BrowserOptions{URL: l.URL, User: user, Password: l.Password(user), Domain: l.Domain,
-			Formats: []Format{l.Agent}, Clock: l.clock, Lean: true})
-		if err != nil {
-			return err
-		}
-		l.agents[i], s, register = b, b.station, func() error { return b.Open(ctx) }
-	} else {
-		p, err := NewPhone(PhoneOptions{Server: l.Target, User: user, Password: l.Password(user), Domain: l.Domain,
-			Formats: []Format{l.Agent}, Clock: l.clock})
-		if err != nil {
-			return err
-		}
-		l.agents[i], s, register = p, p.station, func() error { _, err := p.Register(ctx, time.Hour); return err }
-	}
-	open, c := s.newMedia, l.calls[i]
-	s.newMedia = func(formats []Format) (media, error) {
-		m, err := open(formats)
-		if err == nil {
-			c.mu.Lock()
-			c.agent, c.farEar = m, l.instrument(m, l.Agent, uint32(2*i+1), uint32(2*i))
-			c.mu.Unlock()
-		}
-		return m, err
-	}
-	s.Listen(func(in *Call) {
-		began := time.Now()
-		_ = in.answerTimed(ctx, func() {
-			c.mu.Lock()
-			c.agentTook = time.Since(began)
-			c.mu.Unlock()
-		})
-	})
-	if err := register(); err != nil {
-		return fmt.Errorf("agent %s: %w", user, err)
-	}
-	return nil
-}
-
 // ramp places the calls at an even pace and waits until each is answered or over.
 func (l *load) ramp(ctx context.Context) error {
 	began := time.Now()
@@ -241,7 +202,7 @@ func (l *load) ramp(ctx context.Context) error {
 			return err
 		}
 		c.began = time.Now()
-		call, err := l.trunk.Call(ctx, l.Dial(l.User(i)), CallOptions{From: fmt.Sprintf("+4930%07d", i), prepare: func(m media) {
+		call, err := l.trunk.Call(ctx, l.Dial(l.User(i)), CallOptions{From: caller(i), prepare: func(m media) {
 			c.trunk, c.trunkEar = m, l.instrument(m, l.Trunk, uint32(2*i), uint32(2*i+1))
 		}})
 		if err != nil {
@@ -265,10 +226,21 @@ func (l *load) ramp(ctx context.Context) error {
 	return nil
 }
 
+// flowed is for how long, all together, calls have had sound until now.
+func (l *load) flowed(now time.Time) (sum time.Duration) {
+	for _, c := range l.calls {
+		if ok := accepted(c.call); ok != nil {
+			sum += now.Sub(ok.At)
+		}
+	}
+	return sum
+}
+
 // measure is the steady window.
 func (l *load) measure(ctx context.Context) error {
 	r := l.report
 	l.clock.Measure()
+	resting, _ := machine()
 	before, ours, busy, began := processes(l.PIDs), self(), l.clock.Busy(), time.Now()
 	l.window.begin()
 	if err := pause(ctx, l.Window); err != nil {
@@ -276,16 +248,17 @@ func (l *load) measure(ctx context.Context) error {
 	}
 	l.window.end()
 	after, took := processes(l.PIDs), time.Since(began)
+	rested, cpus := machine()
 	r.Window = took.Seconds()
 	r.Generator.Cores = (self() - ours).Seconds() / took.Seconds()
 	r.Generator.Clock = (l.clock.Busy() - busy).Seconds() / took.Seconds()
-	r.Memory.Steady = after.rss
+	r.Generator.Machine = float64(cpus) - (rested-resting).Seconds()/took.Seconds()
 	late := l.clock.Lateness()
 	// Frames sent at the end of the window are still on their way.
 	if err := pause(ctx, 400*time.Millisecond); err != nil {
 		return err
 	}
-	r.collect(l, after.cpu-before.cpu, took, late)
+	r.collect(l, before, after, took, late)
 	return nil
 }
 
@@ -300,11 +273,15 @@ func (l *load) hangUp(ctx context.Context) {
 		patience, cancel := context.WithTimeout(ctx, 8*time.Second)
 		defer cancel()
 		if err := l.calls[i].call.Bye(patience); err != nil {
-			l.errorMu.Lock()
-			defer l.errorMu.Unlock()
-			l.report.fail("BYE: " + err.Error())
+			l.failed("BYE: " + err.Error())
 		}
 	})
+}
+
+func (l *load) failed(what string) {
+	l.errorMu.Lock()
+	defer l.errorMu.Unlock()
+	l.report.fail(what)
 }
 
 func (l *load) close() {
@@ -314,22 +291,21 @@ func (l *load) close() {
 		}
 	}
 	_ = l.trunk.Close()
+	if l.figureheads != nil {
+		l.figureheads.close()
+	}
 	l.clock.Wait()
 }
 
 func inParallel(n, workers int, do func(i int)) {
 	var wg sync.WaitGroup
-	next := make(chan int)
+	var next atomic.Int64
 	for range min(n, workers) {
 		wg.Go(func() {
-			for i := range next {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
 				do(i)
 			}
 		})
 	}
-	for i := range n {
-		next <- i
-	}
-	close(next)
 	wg.Wait()
 }

@@ -3,6 +3,7 @@ package lab
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -39,6 +40,13 @@ func openRegistrar(t *testing.T) *registrar {
 	return r
 }
 
+// find is where a user has registered.
+func (r *registrar) find(user string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.at[user]
+}
+
 func TestALoadOfDirectCallsIsMeasured(t *testing.T) {
 	for name, o := range map[string]LoadOptions{
 		"marked":       {Trunk: PCMA(), Agent: PCMA()},
@@ -49,11 +57,7 @@ func TestALoadOfDirectCallsIsMeasured(t *testing.T) {
 			o.Target = r.wire.address()
 			o.Calls, o.Ramp, o.Settle, o.Window = 8, 100, 300*time.Millisecond, time.Second
 			o.PIDs = []int{os.Getpid()}
-			o.Dial = func(user string) string {
-				r.mu.Lock()
-				defer r.mu.Unlock()
-				return r.at[user]
-			}
+			o.Dial = r.find
 			report, err := Load(deadline(t), o)
 			if err != nil {
 				t.Fatal(err)
@@ -82,6 +86,36 @@ func TestALoadOfDirectCallsIsMeasured(t *testing.T) {
 				t.Fatal(err, string(raw))
 			}
 		})
+	}
+}
+
+func TestALoadOfSignallingAloneIsMeasured(t *testing.T) {
+	r := openRegistrar(t)
+	report, err := Load(deadline(t), LoadOptions{Target: r.wire.address(), Calls: 4, Rate: 50, Window: time.Second, PIDs: []int{os.Getpid()}, Dial: r.find})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log("\n" + report.String())
+	if report.Established != 50 || report.Failed != 0 || len(report.Errors) != 0 || report.Rate < 40 || report.Rate > 51 {
+		t.Fatalf("%+v", report)
+	}
+	if report.Setup.N != 50 || report.Own.N != 50 || report.Own.P50 > report.Setup.Max || report.CPU.PerSignalled <= 0 {
+		t.Fatalf("%+v", report)
+	}
+}
+
+func TestAProcessAtRestIsWatched(t *testing.T) {
+	sleeper := exec.Command("sleep", "20")
+	if err := sleeper.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sleeper.Process.Kill(); _ = sleeper.Wait() })
+	idle, err := Rest([]int{sleeper.Process.Pid}, func() error { return pause(t.Context(), 200*time.Millisecond) })
+	if err != nil || idle.RSS <= 0 || idle.Threads != 1 || idle.CPU > 1000 || idle.Wakeups > 100 {
+		t.Fatal(idle, err)
+	}
+	if mine := family([]int{os.Getpid()}); len(mine) < 2 {
+		t.Fatalf("the child is missing: %+v", mine)
 	}
 }
 

@@ -173,19 +173,18 @@ func (m *Metronome) sleep(d time.Duration) {
 }
 
 func (m *Metronome) read(epoll int, r *reader) {
-	var ready [128]unix.EpollEvent
-	for {
-		n, _ := unix.EpollWait(epoll, ready[:], 0)
-		for i := range max(n, 0) {
+	for range 16 { // a flood must not keep the mouths waiting
+		n, _ := unix.EpollWait(epoll, r.ready[:], 0)
+		if n <= 0 {
+			return
+		}
+		for i := range n {
 			m.mu.Lock()
-			p := m.sockets[ready[i].Fd]
+			p := m.sockets[r.ready[i].Fd]
 			m.mu.Unlock()
 			if p != nil {
-				p.drain(r)
+				p.take(r)
 			}
-		}
-		if n < len(ready) {
-			return
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"slices"
@@ -22,45 +21,56 @@ type LoadReport struct {
 	Dropped     int      `json:"dropped_early"` // ended by the gateway before the end
 	Errors      []string `json:"errors,omitempty"`
 	Window      float64  `json:"window_s"`
+	Rate        float64  `json:"achieved_calls_per_s,omitempty"` // signalled only
 
 	Setup   *Spread `json:"setup_invite_to_200_ms,omitempty"`
-	Answer  *Spread `json:"agent_answer_ms,omitempty"` // the part of it that the lab's own agent took
+	Answer  *Spread `json:"agent_answer_ms,omitempty"`            // the part of it that the lab's own agent took
+	Own     *Spread `json:"setup_without_the_agent_ms,omitempty"` // the rest, call by call
 	TwoWay  *Spread `json:"ok_to_two_way_audio_ms,omitempty"`
 	ToAgent Way     `json:"trunk_to_agent"`
 	ToTrunk Way     `json:"agent_to_trunk"`
 
 	CPU struct {
-		Cores     float64 `json:"cores"`
-		PerCall   float64 `json:"cpu_ms_per_call_second"`
-		PerPacket float64 `json:"cpu_us_per_packet"`
-		PerCore   float64 `json:"calls_per_core"`
+		Cores        float64            `json:"cores"`
+		PerCall      float64            `json:"cpu_ms_per_call_second"`
+		PerPacket    float64            `json:"cpu_us_per_packet"`
+		PerCore      float64            `json:"calls_per_core"`
+		PerSignalled float64            `json:"cpu_ms_per_signalled_call,omitempty"`
+		Programs     map[string]float64 `json:"cores_by_program,omitempty"`
 	} `json:"target_cpu"`
-	RampCPU float64 `json:"target_ramp_cpu_ms_per_call"`
-	Memory  struct {
+	RampCPU  float64 `json:"target_ramp_cpu_ms_per_call"`   // with the sound that flowed meanwhile
+	SetUpCPU float64 `json:"target_set_up_cpu_ms_per_call"` // without it
+	Memory   struct {
 		Idle       int64   `json:"idle"`
 		Registered int64   `json:"registered"`
 		Steady     int64   `json:"steady"`
 		After      int64   `json:"after"`
 		PerCall    float64 `json:"per_call"`
+		PSSPerCall float64 `json:"pss_per_call"`
 	} `json:"target_rss_kb"`
+	Threads   int `json:"target_threads"`
 	Generator struct {
-		Cores float64 `json:"cores"`
-		Clock float64 `json:"clock_busy"` // share of the clock thread's time
-		Late  *Spread `json:"tick_lateness_ms,omitempty"`
-		CPUs  int     `json:"machine_cpus"`
+		Cores   float64 `json:"cores"`
+		Clock   float64 `json:"clock_busy"` // share of the clock thread's time
+		Late    *Spread `json:"tick_lateness_ms,omitempty"`
+		CPUs    int     `json:"machine_cpus"`
+		Machine float64 `json:"machine_busy_cores"` // everything that runs on the machine
 	} `json:"generator"`
 
-	measured bool // latency and loss by marks
-	target   bool // processes were given
+	measured           bool // latency and loss by marks
+	target             bool // processes were given
+	registeredPSS      int64
+	setup, answer, own []float64
 }
 
 // Spread is a distribution.
 type Spread struct {
-	N   int     `json:"n"`
-	P50 float64 `json:"p50"`
-	P95 float64 `json:"p95"`
-	P99 float64 `json:"p99"`
-	Max float64 `json:"max"`
+	N    int     `json:"n"`
+	P50  float64 `json:"p50"`
+	P95  float64 `json:"p95"`
+	P99  float64 `json:"p99"`
+	P999 float64 `json:"p99_9"`
+	Max  float64 `json:"max"`
 }
 
 func spread(v []float64) *Spread {
@@ -69,7 +79,7 @@ func spread(v []float64) *Spread {
 	}
 	slices.Sort(v)
 	at := func(q float64) float64 { return v[min(int(q*float64(len(v))), len(v)-1)] }
-	return &Spread{len(v), at(.5), at(.95), at(.99), v[len(v)-1]}
+	return &Spread{len(v), at(.5), at(.95), at(.99), at(.999), v[len(v)-1]}
 }
 
 // Way is one direction of all calls together.
@@ -109,17 +119,18 @@ func (r *LoadReport) fail(what string) {
 }
 
 // collect reads all calls at the end of the window.
-func (r *LoadReport) collect(l *load, cpu, took time.Duration, late []time.Duration) {
-	var setup, answer, twoWay []float64
+func (r *LoadReport) collect(l *load, before, after usage, took time.Duration, late []time.Duration) {
+	var twoWay []float64
 	for i, c := range l.calls {
-		ok := c.accepted()
+		ok := accepted(c.call)
 		if ok == nil {
 			r.Failed++
 			r.fail(fmt.Sprintf("call %d: %s, responses %s", i, c.call.End(), c.call.statuses()))
 			continue
 		}
 		r.Established++
-		setup = append(setup, ok.At.Sub(c.began).Seconds()*1000)
+		setup := ok.At.Sub(c.began).Seconds() * 1000
+		r.setup = append(r.setup, setup)
 		if c.call.End().By == "them" {
 			r.Dropped++
 		}
@@ -130,7 +141,8 @@ func (r *LoadReport) collect(l *load, cpu, took time.Duration, late []time.Durat
 			r.fail(fmt.Sprintf("call %d was answered, but not by its agent", i))
 			continue
 		}
-		answer = append(answer, took.Seconds()*1000)
+		r.answer = append(r.answer, took.Seconds()*1000)
+		r.own = append(r.own, setup-took.Seconds()*1000)
 		first, complete := r.ToAgent.add(c.trunk, agent, farEar, r.measured)
 		back, both := r.ToTrunk.add(agent, c.trunk, c.trunkEar, r.measured)
 		if complete && both {
@@ -140,7 +152,7 @@ func (r *LoadReport) collect(l *load, cpu, took time.Duration, late []time.Durat
 			twoWay = append(twoWay, max(0, first.Sub(ok.At).Seconds()*1000))
 		}
 	}
-	r.Setup, r.Answer, r.TwoWay = spread(setup), spread(answer), spread(twoWay)
+	r.Setup, r.Answer, r.Own, r.TwoWay = spread(r.setup), spread(r.answer), spread(r.own), spread(twoWay)
 	r.ToAgent.finish(r.measured)
 	r.ToTrunk.finish(r.measured)
 	var lateness []float64
@@ -148,6 +160,12 @@ func (r *LoadReport) collect(l *load, cpu, took time.Duration, late []time.Durat
 		lateness = append(lateness, d.Seconds()*1000)
 	}
 	r.Generator.Late = spread(lateness)
+	r.cost(before, after, took)
+}
+
+// cost is what the gateway's processes have used in the window.
+func (r *LoadReport) cost(before, after usage, took time.Duration) {
+	cpu := after.cpu - before.cpu
 	if !r.target || r.Established == 0 || cpu == 0 {
 		return
 	}
@@ -157,12 +175,18 @@ func (r *LoadReport) collect(l *load, cpu, took time.Duration, late []time.Durat
 	if n := r.ToAgent.Sent + r.ToTrunk.Sent; n > 0 {
 		r.CPU.PerPacket = cpu.Seconds() * 1e6 / float64(n)
 	}
-	r.Memory.PerCall = float64(r.Memory.Steady-r.Memory.Registered) / float64(r.Established)
+	r.CPU.Programs = map[string]float64{}
+	for name, used := range after.names {
+		r.CPU.Programs[name] = (used - before.names[name]).Seconds() / took.Seconds()
+	}
+	r.Threads, r.Memory.Steady = after.threads, after.rss
+	r.Memory.PerCall = float64(after.rss-r.Memory.Registered) / float64(r.Established)
+	r.Memory.PSSPerCall = float64(after.pss-r.registeredPSS) / float64(r.Established)
 }
 
-// accepted is the 2xx to the INVITE, nil when there was none.
-func (c *measuredCall) accepted() *Message {
-	for _, m := range c.call.Responses() {
+// accepted is the 2xx to a call's INVITE, nil when there was none.
+func accepted(c *Call) *Message {
+	for _, m := range c.Responses() {
 		if _, method := m.CSeq(); method == "INVITE" && m.Status/100 == 2 {
 			return m
 		}
@@ -212,53 +236,4 @@ func (w *Way) finish(marked bool) {
 	}
 	w.Latency = spread(w.latency)
 	w.latency = nil
-}
-
-// JSON is the report for programs.
-func (r *LoadReport) JSON() ([]byte, error) { return json.MarshalIndent(r, "", "  ") }
-
-// String is the report for people.
-func (r *LoadReport) String() string {
-	var b strings.Builder
-	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	line := func(name string, s *Spread) {
-		if s != nil {
-			say("  %-26s %9.3f %9.3f %9.3f %9.3f   n=%d", name, s.P50, s.P95, s.P99, s.Max, s.N)
-		}
-	}
-	say("%s%d calls, trunk %s, %s %s, window %.1f s", orLabel(r.Label), r.Calls, r.TrunkCodec, r.Agents, r.AgentCodec, r.Window)
-	say("  established %d, failed %d, dropped early %d", r.Established, r.Failed, r.Dropped)
-	say("  %-26s %9s %9s %9s %9s", "ms", "p50", "p95", "p99", "max")
-	line("INVITE to 200", r.Setup)
-	line("  of it the agent itself", r.Answer)
-	line("200 to two-way audio", r.TwoWay)
-	line("latency trunk to agent", r.ToAgent.Latency)
-	line("latency agent to trunk", r.ToTrunk.Latency)
-	line("generator's lateness", r.Generator.Late)
-	for _, w := range []struct {
-		name string
-		way  *Way
-	}{{"trunk to agent", &r.ToAgent}, {"agent to trunk", &r.ToTrunk}} {
-		say("  %s: sent %d, received %d, lost %d (%.4f %%), gaps %d, reordered %d, unmarked %d, crossed %d, silent calls %d, jitter %.3f ms (max %.3f)",
-			w.name, w.way.Sent, w.way.Received, w.way.Lost, w.way.LossPct, w.way.Gaps, w.way.Late, w.way.Foreign, w.way.Crossed,
-			w.way.Silent, w.way.Jitter, w.way.JitterMax)
-	}
-	if r.target {
-		say("  target: %.3f cores, %.3f CPU-ms per call-second, %.0f calls per core, %.2f µs per packet, ramp %.2f CPU-ms per call",
-			r.CPU.Cores, r.CPU.PerCall, r.CPU.PerCore, r.CPU.PerPacket, r.RampCPU)
-		say("  target memory (RSS, kB): idle %d, registered %d, steady %d, after %d; per call %.1f",
-			r.Memory.Idle, r.Memory.Registered, r.Memory.Steady, r.Memory.After, r.Memory.PerCall)
-	}
-	say("  generator: %.3f cores, its clock busy %.1f %%, machine of %d CPUs", r.Generator.Cores, 100*r.Generator.Clock, r.Generator.CPUs)
-	for _, e := range r.Errors {
-		say("  error: %s", e)
-	}
-	return b.String()
-}
-
-func orLabel(label string) string {
-	if label == "" {
-		return ""
-	}
-	return label + ": "
 }

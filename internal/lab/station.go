@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -80,6 +81,17 @@ func (s *station) Calls() []*Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]*Call(nil), s.all...)
+}
+
+// Forget drops a call that is over, as one must who places thousands: every call is kept otherwise, with all that was
+// heard. Calls and NextCall no longer know it.
+func (s *station) Forget(c *Call) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.calls, c.ID)
+	if i := slices.Index(s.all, c); i >= 0 {
+		s.all = slices.Delete(s.all, i, i+1)
+	}
 }
 
 // NextCall waits for the n-th incoming call, counted from 0.

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
+	"github.com/pion/logging"
 	"github.com/pion/webrtc/v4"
 	"golang.org/x/sys/unix"
 )
@@ -89,7 +91,7 @@ func (b *browserMedia) open(formats []Format) (*tab, error) {
 }
 
 func (b *browserMedia) api(formats []Format, mux ice.UDPMux) (*webrtc.API, error) {
-	settings := webrtc.SettingEngine{}
+	settings := webrtc.SettingEngine{LoggerFactory: silent()}
 	settings.SetICEUDPMux(mux)
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
@@ -123,6 +125,11 @@ func (b *browserMedia) api(formats []Format, mux ice.UDPMux) (*webrtc.API, error
 		}
 	}
 	return webrtc.NewAPI(webrtc.WithSettingEngine(settings), webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(registry)), nil
+}
+
+// silent keeps pion from logging: what goes wrong shows in what is heard.
+func silent() logging.LoggerFactory {
+	return &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
 }
 
 func register(m *webrtc.MediaEngine, c webrtc.RTPCodecCapability, payload uint8) error {

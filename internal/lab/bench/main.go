@@ -1,30 +1,37 @@
-// Command bench measures the gateway as `make bench` does: for every scenario a fresh gateway with configs/bench.yaml,
-// calls from a trunk to browsers and to desk phones, and one line of a table. The table is written as Markdown.
+// Command bench measures what a call costs here, and on a peer (Kamailio + rtpengine), in turn and in one sitting: `make
+// bench`. Each measurement has a fresh gateway. The tables are written into docs/performance.md.
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"net/http"
+	"io"
+	"io/fs"
 	"os"
-	"os/exec"
 	"os/signal"
-	"runtime"
+	"path/filepath"
+	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/cordboard/cordboard/internal/lab"
 )
 
-// scenario is one line of the table.
-type scenario struct {
-	name  string
-	calls int
-	phone bool
-	agent lab.Format
+// bench is one sitting.
+type bench struct {
+	binary, config, sip, http string
+	repetitions               int
+	window                    time.Duration
+	only                      string // key of the one work to measure, all when empty
+	raw                       string // folder for every report, none when empty; what is in it is not measured again
+	peerLog                   io.Writer
+	makers                    []maker // ours first
+
+	results map[string][][]figures // by work, then by maker, then by repetition
+	idle    []lab.Idle             // by maker
 }
 
 func main() {
@@ -35,148 +42,196 @@ func main() {
 }
 
 func run() error {
+	b := &bench{results: map[string][][]figures{}}
+	flag.StringVar(&b.binary, "gateway", "bin/cordboard", "our gateway")
+	flag.StringVar(&b.config, "config", "configs/bench.yaml", "its configuration")
+	flag.StringVar(&b.sip, "sip", "127.0.0.1:5060", "where it speaks SIP over UDP")
+	flag.StringVar(&b.http, "http", "127.0.0.1:8080", "where it speaks HTTP")
+	flag.IntVar(&b.repetitions, "n", 3, "repetitions; the table has their medians")
+	flag.DurationVar(&b.window, "duration", 12*time.Second, "length of each measurement")
+	flag.StringVar(&b.only, "only", "", "measure one work only: aescm, gcm, opus, plain, sig-ws, sig-udp, grow or rest")
+	flag.StringVar(&b.raw, "json", "", "folder for every report as JSON; what is there already is not measured again")
 	var (
-		binary = flag.String("gateway", "bin/cordboard", "the gateway")
-		config = flag.String("config", "configs/bench.yaml", "its configuration")
-		sip    = flag.String("sip", "127.0.0.1:5060", "where it speaks SIP over UDP")
-		web    = flag.String("http", "127.0.0.1:8080", "where it speaks HTTP")
-		out    = flag.String("out", "docs/performance.md", "file for the table, - for standard output")
-		window = flag.Duration("duration", 15*time.Second, "length of each measurement")
-		counts = flag.String("calls", "20,50,100", "numbers of concurrent calls")
+		out    = flag.String("out", "docs/performance.md", "file for the tables, - for standard output")
+		counts = flag.String("calls", "20,50,100,200,400", "numbers of calls for the table of growth")
+		quick  = flag.Bool("quick", false, "one repetition, short windows, fewer calls: to see that all works")
+		alone  = flag.Bool("alone", false, "without the peer")
+		talk   = flag.Bool("v", false, "show what the peer logs")
 	)
 	flag.Parse()
+	if *quick {
+		b.repetitions, b.window, *counts = 1, 5*time.Second, "20,50"
+	}
+	if b.makers = append(b.makers, b.cordboard()); !*alone {
+		b.makers = append(b.makers, b.kamailio())
+	}
+	if *talk {
+		b.peerLog = os.Stderr
+	}
+	if err := prefer(); err != nil {
+		fmt.Fprintln(os.Stderr, "measured beside everything else on this machine:", err)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	table := fmt.Sprintf(heading(), *window)
-	for _, s := range scenarios(*counts) {
-		report, err := measure(ctx, *binary, *config, *web, lab.LoadOptions{Label: s.name, Target: *sip, URL: s.url(*web),
-			Calls: s.calls, Window: *window, Trunk: lab.PCMU(), Agent: s.agent})
-		if err != nil {
-			return fmt.Errorf("%s, %d calls: %w", s.name, s.calls, err)
-		}
-		fmt.Fprint(os.Stderr, report)
-		table += row(report)
-	}
-	if *out == "-" {
-		fmt.Print(table)
-		return nil
-	}
-	return write(*out, table)
-}
-
-func scenarios(counts string) []scenario {
-	var all []scenario
-	for _, n := range strings.Split(counts, ",") {
-		var calls int
-		if _, err := fmt.Sscan(n, &calls); err != nil || calls <= 0 {
-			continue
-		}
-		all = append(all,
-			scenario{"browser, PCMU passed through", calls, false, lab.PCMU()},
-			scenario{"browser, PCMU ↔ Opus", calls, false, lab.Opus()},
-			scenario{"desk phone, plain RTP", calls, true, lab.PCMU()})
-	}
-	return all
-}
-
-func (s scenario) url(web string) string {
-	if s.phone {
-		return ""
-	}
-	return "ws://" + web + "/sip"
-}
-
-// measure runs one load on a gateway of its own: an allocator keeps what an earlier run needed.
-func measure(ctx context.Context, binary, config, web string, o lab.LoadOptions) (*lab.LoadReport, error) {
-	gateway := exec.Command(binary, "serve", "--config", config)
-	gateway.Stdout, gateway.Stderr = os.Stderr, os.Stderr
-	if err := gateway.Start(); err != nil {
-		return nil, err
-	}
-	defer func() {
-		_ = gateway.Process.Signal(syscall.SIGTERM)
-		_ = gateway.Process.Signal(syscall.SIGTERM) // the second ends at once
-		_ = gateway.Wait()
-	}()
-	if err := ready(ctx, "http://"+web+"/readyz"); err != nil {
-		return nil, err
-	}
-	o.PIDs = []int{gateway.Process.Pid}
-	return lab.Load(ctx, o)
-}
-
-func ready(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			return err
-		}
-		if response, err := http.DefaultClient.Do(request); err == nil {
-			_ = response.Body.Close()
-			if response.StatusCode == http.StatusOK {
-				return nil
-			}
-		}
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return errors.New("the gateway did not become ready")
-		}
-	}
-}
-
-func heading() string {
-	return fmt.Sprintf(`%s
-
-On %s with %d CPUs, %s, generator and gateway on the same machine, over loopback, windows of %%s.
-
-| Agent | Calls | INVITE→200 p50 / p99 ms | 200→sound both ways p50 ms | Latency added p50 / p99 / max ms | Lost | CPU-ms per call-second | CPU-ms per set-up | kB per call |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- |
-`, begins, runtime.GOOS+"/"+runtime.GOARCH, runtime.NumCPU(), time.Now().UTC().Format(time.DateOnly))
-}
-
-// The table stands between these lines of the file; what is around it is written by people.
-const (
-	begins = "<!-- make bench writes from here -->"
-	ends   = "<!-- to here -->"
-)
-
-// write puts the table in its place in the file.
-func write(path, table string) error {
-	text, err := os.ReadFile(path)
+	began := time.Now()
+	numbers, err := parseCounts(*counts)
 	if err != nil {
 		return err
 	}
-	before, rest, ok := strings.Cut(string(text), begins)
-	_, after, ok2 := strings.Cut(rest, ends)
-	if !ok || !ok2 {
-		return fmt.Errorf("%s: the lines %q and %q are missing", path, begins, ends)
+	main, more := b.chosen(works(*quick), growth(numbers))
+	if err := b.sit(ctx, main, more, *quick); err != nil {
+		return err
 	}
-	return os.WriteFile(path, []byte(before+table+"\n"+ends+after), 0o644)
+	text := b.tables(main, more, time.Since(began))
+	if *out == "-" || b.only != "" { // a part of a sitting is not the table
+		fmt.Print(text)
+		return nil
+	}
+	return write(*out, text)
 }
 
-func row(r *lab.LoadReport) string {
-	latency := "–"
-	if l := r.ToAgent.Latency; l != nil && r.ToTrunk.Latency != nil {
-		b := r.ToTrunk.Latency
-		latency = fmt.Sprintf("%.2f / %.2f / %.1f", max(l.P50, b.P50), max(l.P99, b.P99), max(l.Max, b.Max))
+// chosen are the works that are to be measured.
+func (b *bench) chosen(main, more []work) ([]work, []work) {
+	switch b.only {
+	case "":
+		return main, more
+	case "grow":
+		return nil, more
 	}
-	return fmt.Sprintf("| %s | %d of %d | %s | %s | %s | %d of %d | %.2f | %.1f | %.0f |\n", r.Label, r.Established, r.Calls,
-		two(r.Setup), one(r.TwoWay), latency, r.ToAgent.Lost+r.ToTrunk.Lost, r.ToAgent.Sent+r.ToTrunk.Sent, r.CPU.PerCall, r.RampCPU, r.Memory.PerCall)
+	for _, w := range main {
+		if w.key == b.only {
+			return []work{w}, nil
+		}
+	}
+	return nil, nil
 }
 
-func one(s *lab.Spread) string {
-	if s == nil {
-		return "–"
+// sit measures everything: each work on each gateway in turn, and then all of it again, so that a machine that changes its
+// mind meanwhile treats all alike.
+func (b *bench) sit(ctx context.Context, main, more []work, quick bool) error {
+	for n := range b.repetitions {
+		for _, w := range main {
+			if err := b.measure(ctx, w, n); err != nil {
+				return err
+			}
+		}
 	}
-	return fmt.Sprintf("%.1f", s.P50)
+	for _, w := range more {
+		if err := b.measure(ctx, w, 0); err != nil {
+			return err
+		}
+	}
+	if b.only != "" && b.only != "rest" {
+		return nil
+	}
+	watch := 30 * time.Second
+	if quick {
+		watch = 5 * time.Second
+	}
+	return b.rest(ctx, watch)
 }
 
-func two(s *lab.Spread) string {
-	if s == nil {
-		return "–"
+func parseCounts(list string) ([]int, error) {
+	var counts []int
+	for _, f := range strings.Split(list, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(f))
+		if err != nil || n < 1 || n > 600 {
+			return nil, fmt.Errorf("calls %q: a number from 1 to 600", f)
+		}
+		counts = append(counts, n)
 	}
-	return fmt.Sprintf("%.1f / %.1f", s.P50, s.P99)
+	return counts, nil
+}
+
+// measure takes one measurement of a work on each gateway.
+func (b *bench) measure(ctx context.Context, w work, n int) error {
+	if b.results[w.key] == nil {
+		b.results[w.key] = make([][]figures, len(b.makers))
+	}
+	for i, m := range b.makers {
+		name := fmt.Sprintf("%s-%d-%d.json", w.key, i, n)
+		report, err := b.kept(name)
+		if err == nil && report == nil {
+			if report, err = b.once(ctx, m, w); err == nil {
+				err = b.keep(report, name)
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("%s on %s: %w", w.key, m.name, err)
+		}
+		fmt.Fprintf(os.Stderr, "%s, %s", m.name, report)
+		b.results[w.key][i] = append(b.results[w.key][i], read(report))
+	}
+	return nil
+}
+
+func (b *bench) once(ctx context.Context, m maker, w work) (*lab.LoadReport, error) {
+	g, err := m.start(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	report, err := lab.Load(ctx, w.options(g, b.window))
+	if stopped := g.stop(); err == nil {
+		err = stopped
+	}
+	return report, err
+}
+
+// keep writes a report into the folder for them.
+func (b *bench) keep(r *lab.LoadReport, name string) error {
+	if b.raw == "" {
+		return nil
+	}
+	raw, err := r.JSON()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(b.raw, name), raw, 0o644)
+}
+
+// kept is the report of an earlier part of the sitting, nil when there is none.
+func (b *bench) kept(name string) (*lab.LoadReport, error) {
+	if b.raw == "" {
+		return nil, nil
+	}
+	raw, err := os.ReadFile(filepath.Join(b.raw, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	report := &lab.LoadReport{}
+	if err == nil {
+		err = json.Unmarshal(raw, report)
+	}
+	return report, err
+}
+
+// rest watches each gateway while nobody asks anything of it.
+func (b *bench) rest(ctx context.Context, d time.Duration) error {
+	for _, m := range b.makers {
+		g, err := m.start(ctx, work{})
+		if err != nil {
+			return fmt.Errorf("%s at rest: %w", m.name, err)
+		}
+		wait := func(d time.Duration) error {
+			select {
+			case <-time.After(d):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		err = wait(3 * time.Second) // what starting left to do
+		if err == nil {
+			var idle lab.Idle
+			idle, err = lab.Rest(g.pids, func() error { return wait(d) })
+			b.idle = append(b.idle, idle)
+		}
+		if stopped := g.stop(); err == nil {
+			err = stopped
+		}
+		if err != nil {
+			return fmt.Errorf("%s at rest: %w", m.name, err)
+		}
+	}
+	return nil
 }

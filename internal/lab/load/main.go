@@ -2,6 +2,7 @@
 //
 //	load -target 127.0.0.1:5060 -ws ws://127.0.0.1:8080/sip -calls 50 -pid 1234 -json out.json
 //	load -target 127.0.0.1:5060 -agent phone -calls 100
+//	load -calls 100 -rate 200 -duration 12s …       signalling only
 //	load -trunk-codec PCMU -agent-codec opus …      the gateway transcodes
 //	load -crowd 5000 -pid 1234                      so many browsers register and do nothing (internal/lab/crowd.yaml)
 //
@@ -14,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"time"
@@ -43,10 +45,13 @@ func run() error {
 		window   = flag.Duration("duration", 10*time.Second, "length of the window")
 		trunk    = flag.String("trunk-codec", "PCMU", "PCMU, PCMA or opus")
 		agent    = flag.String("agent-codec", "PCMU", "PCMU, PCMA or opus")
+		srtp     = flag.String("srtp", "aescm", "what browsers insist on: aescm, gcm, or any")
+		rate     = flag.Float64("rate", 0, "signalling only: calls a second, answered and ended at once by -calls agents in turn")
 		pids     = flag.String("pid", "", "process ids of the gateway, separated by commas")
 		label    = flag.String("label", "", "name of the run")
 		crowd    = flag.Int("crowd", 0, "no calls: so many browsers register and rest")
 		metrics  = flag.String("metrics", "http://127.0.0.1:8080/metrics", "metrics of the gateway, for the crowd's report")
+		profile  = flag.String("profile", "", "file for a CPU profile of the generator itself")
 		out      = flag.String("json", "", "file for the report as JSON, - for standard output")
 	)
 	flag.Parse()
@@ -57,6 +62,7 @@ func run() error {
 			Metrics: *metrics, Password: func(user string) string { return strings.ReplaceAll(*password, "%s", user) }}, *out)
 	}
 	o := lab.LoadOptions{Target: *target, Domain: *domain, Calls: *calls, Ramp: *ramp, Settle: *settle, Window: *window, Label: *label,
+		Rate: *rate, SRTP: strings.TrimSuffix(*srtp, "any"),
 		User:     func(i int) string { return fmt.Sprint(*first + i) },
 		Password: func(user string) string { return strings.ReplaceAll(*password, "%s", user) }}
 	if *agents == "browser" {
@@ -73,6 +79,17 @@ func run() error {
 		return err
 	}
 	o.PIDs = processIDs(*pids)
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close() //nolint:errcheck // the profile is written; there is nobody to tell
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	report, err := lab.Load(ctx, o)
 	if err != nil {
 		return err
