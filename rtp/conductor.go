@@ -22,7 +22,7 @@ const (
 )
 
 // opening is the order in which phases are opened, so that the first ones lie far apart.
-var opening = [phases]int{0, 5, 2, 7, 4, 9, 1, 6, 3, 8}
+func opening() [phases]int { return [phases]int{0, 5, 2, 7, 4, 9, 1, 6, 3, 8} }
 
 // conductor knows who is to be called when. All of it belongs to the goroutine of Metronome.run, but for what the
 // helpers are handed.
@@ -164,8 +164,8 @@ func (m *Metronome) admit() bool {
 
 // seat gives a seat that beats its phase: the first that is open and not crowded, else the emptiest.
 func (c *conductor) seat(s *Seat) {
-	phase := opening[0]
-	for _, p := range opening {
+	phase := opening()[0]
+	for _, p := range opening() {
 		if len(c.seats[p]) < crowd {
 			phase = p
 			break

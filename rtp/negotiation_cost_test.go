@@ -53,12 +53,13 @@ func BenchmarkOfferAndAccept(b *testing.B) {
 }
 
 func TestOfferAndAnswerAllocateLittle(t *testing.T) {
-	// A sixth above what is measured: descriptions of other carriers are longer, and another library version differs by one.
+	// A sixth above what is measured: descriptions of other carriers are longer, and another library version differs by
+	// one. The race detector empties pools now and then, which costs a few more.
 	for _, c := range []struct {
 		what  string
 		do    func()
 		bound float64
-	}{{"answering", answering(t), 41}, {"offering", offering(t), 49}} {
+	}{{"answering", answering(t), 52}, {"offering", offering(t), 60}} {
 		if n := testing.AllocsPerRun(200, c.do); n > c.bound {
 			t.Errorf("%s: %v allocations, more than %v", c.what, n, c.bound)
 		}

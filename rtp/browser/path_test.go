@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -256,7 +258,17 @@ func TestAnsweringACheckAllocatesNothingFromTheSocketToTheSocket(t *testing.T) {
 	if got, _, err := c.ReadFromUDP(buf); err != nil || buf[0] != 1 || buf[1] != 1 {
 		t.Fatalf("not answered: %x %v", buf[:got], err)
 	}
-	if allocations >= 1 { // the pool may be emptied in between
+	most := 1.0 // the pool may be emptied in between
+	if instrumented() {
+		most = 3 // the race detector empties it more often, and lets the addresses of system calls escape
+	}
+	if allocations >= most {
 		t.Fatalf("%v allocations", allocations)
 	}
+}
+
+// instrumented reports whether this is a build for the race detector.
+func instrumented() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }

@@ -304,7 +304,7 @@ func TestSilenceIsEncodedWithLessCareAndSoundsTheSame(t *testing.T) {
 		pcm := speech(t)
 		for i := range pcm {
 			if i/(rate/4)%2 == 1 { // half of a conversation: the line's noise, while the other one speaks
-				pcm[i] = int16(pcm[i]%64 + int16(i*i%61) - 30)
+				pcm[i] = pcm[i]%64 + int16(i*i%61) - 30
 			}
 		}
 		sound := func(keen bool) (got []int16, hushed int) {

@@ -158,8 +158,9 @@ func (s *Socket) Send(packet []byte, to *Address) error {
 		return nil
 	case unix.EAGAIN, unix.ENOBUFS:
 		return ErrFull
+	default:
+		return errno
 	}
-	return errno
 }
 
 // Drain throws away what has come to a socket that nobody reads, and reports whether there was anything.

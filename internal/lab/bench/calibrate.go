@@ -26,7 +26,7 @@ func calibrate() calibration {
 	if err != nil {
 		return c
 	}
-	defer conn.Close() //nolint:errcheck // nothing is written that could be lost
+	defer conn.Close() // nothing is written that could be lost
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return c

@@ -84,7 +84,7 @@ func run() error {
 		if err != nil {
 			return err
 		}
-		defer f.Close() //nolint:errcheck // the profile is written; there is nobody to tell
+		defer f.Close() // the profile is written; there is nobody to tell
 		if err := pprof.StartCPUProfile(f); err != nil {
 			return err
 		}

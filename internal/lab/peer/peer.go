@@ -122,7 +122,7 @@ func (p *Peer) answers(ctx context.Context, name, address, question, want string
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // nothing is written that could be lost
+	defer conn.Close() // nothing is written that could be lost
 	buf := make([]byte, 4096)
 	for ctx.Err() == nil {
 		_, _ = conn.Write([]byte(question)) // refused while nobody listens
