@@ -60,28 +60,37 @@ type target struct {
 // act lets f change the way, and then sees to what follows from it.
 func (s *Session) act(now time.Time, f func(out *ice.Outbox)) {
 	p := s.network.posts.Get().(*post)
-	s.mu.Lock()
-	if !s.way.finished {
-		f(&p.Outbox)
-		s.look(now)
-	}
-	s.mu.Unlock()
+	s.change(now, p, f)
 	p.deliver(s.network.socket)
 	s.network.posts.Put(p)
 }
 
+func (s *Session) change(now time.Time, p *post, f func(out *ice.Outbox)) {
+	s.mu.Lock()
+	defer s.mu.Unlock() // by defer, so that a packet's panic leaves no lock behind
+	if !s.way.finished {
+		f(&p.Outbox)
+		s.look(now)
+	}
+}
+
 // stun takes a STUN packet and reports whether it was the browser's. It is act without a closure, because it happens
 // for ever.
-func (s *Session) stun(packet []byte, from netip.AddrPort, at time.Time) (taken bool) {
+func (s *Session) stun(packet []byte, from netip.AddrPort, at time.Time) bool {
 	p := s.network.posts.Get().(*post)
+	taken := s.take(packet, from, at, p)
+	p.deliver(s.network.socket)
+	s.network.posts.Put(p)
+	return taken
+}
+
+func (s *Session) take(packet []byte, from netip.AddrPort, at time.Time, p *post) (taken bool) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if !s.way.finished {
 		taken = s.way.agent.Packet(packet, from, at, &p.Outbox)
 		s.look(at)
 	}
-	s.mu.Unlock()
-	p.deliver(s.network.socket)
-	s.network.posts.Put(p)
 	return taken
 }
 
@@ -93,6 +102,7 @@ func (s *Session) tick() {
 		return
 	}
 	defer s.wg.Done()
+	defer s.contain()
 	s.act(now, func(out *ice.Outbox) {
 		w := &s.way
 		w.armed = time.Time{}
@@ -118,6 +128,15 @@ func (s *Session) tick() {
 	})
 	if report {
 		_ = s.writeControl(s.Report(now)) // the next one will do
+	}
+}
+
+// contain keeps a fault in what a browser has brought about to its own session, which then lives without its timer until
+// the call ends.
+func (s *Session) contain() {
+	if r := recover(); r != nil {
+		s.log.Error("panic in a browser's timer", zap.Any("panic", r), zap.Stack("stack"))
+		s.end(ErrLost)
 	}
 }
 

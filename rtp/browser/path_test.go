@@ -225,6 +225,27 @@ func TestAnAddressThatOneSessionHasProvedIsNotTakenByAnother(t *testing.T) {
 	n.socket.route(second, []address{{at, true}}, nil)
 }
 
+// A fault of ours costs what brought it about, never the other browsers nor the way out.
+func TestAFaultLeavesNoLockBehindAndEndsOnlyItsOwnSession(t *testing.T) {
+	n := house(t, Timers{})
+	s, other := session(t, n), session(t, n)
+	s.mu.Lock()
+	s.way.agent = nil // whatever is done next panics
+	s.mu.Unlock()
+	func() {
+		defer func() { _ = recover() }() // as those do who read the socket
+		s.stun([]byte{0, 1}, n.Addr(), time.Now())
+		t.Error("no fault")
+	}()
+	s.tick()
+	await(t, "the end", s.Done(), time.Second)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	theyCall(t, other, tab(t), "")
+	await(t, "the other's connection", other.Connected(), 5*time.Second)
+}
+
 // eventually waits for what no channel tells.
 func eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()
