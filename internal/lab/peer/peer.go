@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -26,7 +27,7 @@ type Options struct {
 	Web       string    // WebSocket, "127.0.0.1:5980" when empty
 	Engine    string    // rtpengine's control port, "127.0.0.1:22230" when empty
 	Transcode bool      // browsers are offered Opus instead of what the caller speaks
-	Log       io.Writer // what the two have to say; nil: nobody listens
+	Log       io.Writer // what the two have to say, one at a time; nil: nobody listens
 }
 
 // Peer is a running Kamailio with its rtpengine.
@@ -56,6 +57,9 @@ func Start(ctx context.Context, o Options) (*Peer, error) {
 	dir, err := os.MkdirTemp("", "peer")
 	if err != nil {
 		return nil, err
+	}
+	if o.Log != nil {
+		o.Log = &oneAtATime{to: o.Log}
 	}
 	p := &Peer{options: o, dir: dir}
 	if err = p.startEngine(ctx); err == nil {
@@ -114,6 +118,18 @@ func (p *Peer) command(name string, arguments ...string) *exec.Cmd {
 	c := exec.Command(name, arguments...)
 	c.Stdout, c.Stderr = p.options.Log, p.options.Log
 	return c
+}
+
+// oneAtATime is a log that two processes write to.
+type oneAtATime struct {
+	mu sync.Mutex
+	to io.Writer // guarded by mu
+}
+
+func (o *oneAtATime) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.to.Write(b)
 }
 
 // answers asks by UDP until the answer holds what it should.

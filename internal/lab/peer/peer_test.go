@@ -43,7 +43,7 @@ func TestThePeerDoesTheWorkThatItIsMeasuredBy(t *testing.T) {
 				t.Fatal(err, log.String())
 			}
 			defer func() {
-				if err := p.Close(); err != nil {
+				if err := p.Close(); err != nil { // and now nobody writes to the log
 					t.Error(err)
 				}
 				if t.Failed() {
