@@ -200,7 +200,7 @@ func TestStrangersChecksAreCountedAndNotAnswered(t *testing.T) {
 	h := newHand(t, n, true)
 	h.knows([]byte("a=ice-ufrag:" + s.local.ufrag + "\r\na=ice-pwd:" + secret(24) + "\r\n"))
 	eventually(t, "the count", func() bool { return counted(t, n) >= 2 })
-	if len(n.socket.routes) != 0 {
+	if routes(n) != 0 {
 		t.Fatal("its address is known")
 	}
 }
