@@ -1,7 +1,7 @@
 // Package wire reads the sockets of all calls from a few threads, and writes to them without waiting.
 //
 //	socket ─┐
-//	socket ─┼─► loop: one thread, one epoll ─► Reader: decrypt, rewrite, Send, before the next datagram
+//	socket ─┼─► loop: one reader, one epoll ─► Reader: decrypt, rewrite, Send, before the next datagram
 //	socket ─┘
 //
 // A datagram that passes through is read and written by the same thread, so that nobody has to be woken for it. What
