@@ -86,12 +86,15 @@ func (e *Endpoint) serveListeners() {
 // awaitSockets returns when the library has our UDP sockets in its pool. Before that it would send a request from a
 // socket of its own making, and the answer would miss us.
 func (e *Endpoint) awaitSockets() {
+	held := []net.Addr{e.line.LocalAddr()}
 	for _, l := range e.listeners {
-		if l.packet == nil {
-			continue
+		if l.packet != nil {
+			held = append(held, l.packet.LocalAddr())
 		}
+	}
+	for _, addr := range held {
 		for e.base.Err() == nil {
-			if c := e.transport.Pool("udp").Get(l.packet.LocalAddr().String()); c != nil {
+			if c := e.transport.Pool("udp").Get(addr.String()); c != nil {
 				_, _ = c.TryClose()
 				break
 			}
