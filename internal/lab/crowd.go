@@ -231,7 +231,8 @@ func raiseFiles(n uint64) error {
 // look is what the gateway has used so far.
 func (c *crowd) look() Glance {
 	u := processes(c.PIDs)
-	g := Glance{CPU: u.cpu, RSS: u.rss, Switches: switches(c.PIDs)}
+	_, slept := tasks(c.PIDs)
+	g := Glance{CPU: u.cpu, RSS: u.rss, Switches: slept}
 	if c.Metrics != "" {
 		figures := scrape(c.Metrics)
 		g.Goroutines = int64(figures["go_goroutines"])

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -57,26 +55,6 @@ func (r *CrowdReport) String() string {
 
 // JSON is the report for programs.
 func (r *CrowdReport) JSON() ([]byte, error) { return json.MarshalIndent(r, "", "  ") }
-
-// switches adds up how often the threads of some processes went to sleep by themselves (proc(5), status).
-func switches(pids []int) int64 {
-	var all int64
-	for _, pid := range pids {
-		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*/status", pid))
-		for _, name := range threads {
-			raw, err := os.ReadFile(name)
-			if err != nil {
-				continue
-			}
-			for line := range strings.Lines(string(raw)) {
-				if count, ok := strings.CutPrefix(line, "voluntary_ctxt_switches:"); ok {
-					all += number(strings.TrimSpace(count))
-				}
-			}
-		}
-	}
-	return all
-}
 
 // scrape reads the figures without labels of a Prometheus page; none when it cannot be had.
 func scrape(url string) map[string]float64 {

@@ -30,6 +30,7 @@ func sitting() *bench {
 		}
 		b.results[w.key] = [][]figures{at(ours), at(theirs)}
 	}
+	b.crowd = &lab.CrowdReport{Registered: 1000, Window: 10, Before: lab.Glance{RSS: 40000}, Entered: lab.Glance{RSS: 52000, CPU: time.Second}, Rested: lab.Glance{RSS: 51200, CPU: 2 * time.Second, Switches: 30}}
 	b.idle = []lab.Idle{{RSS: 2048, CPU: 12, Wakeups: 3, Threads: 5}, {RSS: 1024}}
 	return b
 }
@@ -45,6 +46,7 @@ func TestTheTableHasMediansRatiosAndGoals(t *testing.T) {
 		"| plain RTP, 100 calls | 200 OK → sound both ways, p50, ms | 14.4 | 14.4 | 1.00 | ≤ 15 ms | yes |",
 		"| PCMU browser, AES-CM, 100 calls | memory, RSS, kB per call | – | – | – | ≤ 300 kB | – |",
 		"| ours | 2 | 12 | 3 | 5 |",
+		"| 1000 | 0 | 12.0 | 0.0 | 0.0 | 0.00 | 1.00 | 0.00 | 50 | 10.0 | 3 |",
 	} {
 		if !strings.Contains(text, row) {
 			t.Errorf("no row %s\n%s", row, text)

@@ -28,9 +28,9 @@ type maker struct {
 	start func(ctx context.Context, w work) (gateway, error)
 }
 
-func (b *bench) cordboard() maker {
+func (b *bench) cordboard(config string) maker {
 	return maker{"Cordboard", func(ctx context.Context, _ work) (gateway, error) {
-		c := exec.Command(b.binary, "serve", "--config", b.config)
+		c := exec.Command(b.binary, "serve", "--config", config)
 		c.Stdout, c.Stderr = os.Stderr, os.Stderr
 		if err := c.Start(); err != nil {
 			return gateway{}, err

@@ -23,6 +23,7 @@ import (
 // bench is one sitting.
 type bench struct {
 	binary, config, sip, http string
+	crowdConfig               string
 	repetitions               int
 	window                    time.Duration
 	only                      string // key of the one work to measure, all when empty
@@ -32,6 +33,7 @@ type bench struct {
 
 	results map[string][][]figures // by work, then by maker, then by repetition
 	idle    []lab.Idle             // by maker
+	crowd   *lab.CrowdReport       // on ours
 }
 
 func main() {
@@ -45,11 +47,12 @@ func run() error {
 	b := &bench{results: map[string][][]figures{}}
 	flag.StringVar(&b.binary, "gateway", "bin/cordboard", "our gateway")
 	flag.StringVar(&b.config, "config", "configs/bench.yaml", "its configuration")
+	flag.StringVar(&b.crowdConfig, "crowd-config", "internal/lab/crowd.yaml", "its configuration for five thousand silent browsers")
 	flag.StringVar(&b.sip, "sip", "127.0.0.1:5060", "where it speaks SIP over UDP")
 	flag.StringVar(&b.http, "http", "127.0.0.1:8080", "where it speaks HTTP")
 	flag.IntVar(&b.repetitions, "n", 3, "repetitions; the table has their medians")
 	flag.DurationVar(&b.window, "duration", 12*time.Second, "length of each measurement")
-	flag.StringVar(&b.only, "only", "", "measure one work only: aescm, gcm, opus, plain, sig-ws, sig-udp, grow or rest")
+	flag.StringVar(&b.only, "only", "", "measure one work only: aescm, gcm, opus, plain, sig-ws, sig-udp, grow, rest or crowd")
 	flag.StringVar(&b.raw, "json", "", "folder for every report as JSON; what is there already is not measured again")
 	var (
 		out    = flag.String("out", "docs/performance.md", "file for the tables, - for standard output")
@@ -62,7 +65,7 @@ func run() error {
 	if *quick {
 		b.repetitions, b.window, *counts = 1, 5*time.Second, "20,50"
 	}
-	if b.makers = append(b.makers, b.cordboard()); !*alone {
+	if b.makers = append(b.makers, b.cordboard(b.config)); !*alone {
 		b.makers = append(b.makers, b.kamailio())
 	}
 	if *talk {
@@ -121,14 +124,19 @@ func (b *bench) sit(ctx context.Context, main, more []work, quick bool) error {
 			return err
 		}
 	}
-	if b.only != "" && b.only != "rest" {
-		return nil
-	}
-	watch := 30 * time.Second
+	watch, browsers := 30*time.Second, 5000
 	if quick {
-		watch = 5 * time.Second
+		watch, browsers = 5*time.Second, 500
 	}
-	return b.rest(ctx, watch)
+	if b.only == "" || b.only == "rest" {
+		if err := b.rest(ctx, watch); err != nil {
+			return err
+		}
+	}
+	if b.only == "" || b.only == "crowd" {
+		return b.gather(ctx, browsers, 2*watch)
+	}
+	return nil
 }
 
 func parseCounts(list string) ([]int, error) {
@@ -203,35 +211,4 @@ func (b *bench) kept(name string) (*lab.LoadReport, error) {
 		err = json.Unmarshal(raw, report)
 	}
 	return report, err
-}
-
-// rest watches each gateway while nobody asks anything of it.
-func (b *bench) rest(ctx context.Context, d time.Duration) error {
-	for _, m := range b.makers {
-		g, err := m.start(ctx, work{})
-		if err != nil {
-			return fmt.Errorf("%s at rest: %w", m.name, err)
-		}
-		wait := func(d time.Duration) error {
-			select {
-			case <-time.After(d):
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-		err = wait(3 * time.Second) // what starting left to do
-		if err == nil {
-			var idle lab.Idle
-			idle, err = lab.Rest(g.pids, func() error { return wait(d) })
-			b.idle = append(b.idle, idle)
-		}
-		if stopped := g.stop(); err == nil {
-			err = stopped
-		}
-		if err != nil {
-			return fmt.Errorf("%s at rest: %w", m.name, err)
-		}
-	}
-	return nil
 }

@@ -56,6 +56,7 @@ func (b *bench) tables(main, more []work, took time.Duration) string {
 	b.loads(&t, main)
 	b.grown(&t, more)
 	b.resting(&t)
+	b.silent(&t)
 	return t.String()
 }
 
@@ -142,6 +143,23 @@ func (b *bench) resting(t *strings.Builder) {
 		fmt.Fprintf(t, "| %s | %.0f | %.0f | %.0f | %d |\n", b.makers[i].name, float64(r.RSS)/1024, r.CPU, r.Wakeups, r.Threads)
 	}
 	t.WriteString("\n")
+}
+
+// silent is what a crowd costs that is registered and does nothing.
+func (b *bench) silent(t *strings.Builder) {
+	r := b.crowd
+	if r == nil {
+		return
+	}
+	n := float64(max(r.Registered, 1))
+	rest := r.Rested.CPU - r.Entered.CPU
+	t.WriteString("Browsers that are registered and silent (`load -crowd`), of Cordboard; kept alive by OPTIONS:\n\n" +
+		"| Browsers | Failed | Each: RSS kB | heap kB | stacks kB | goroutines | CPU to come in and register, ms | to register again, ms | All: RSS MB | CPU, % of one | wake-ups per second |\n" +
+		"| --: | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n")
+	fmt.Fprintf(t, "| %d | %d | %.1f | %.1f | %.1f | %.2f | %.2f | %.2f | %.0f | %.1f | %.0f |\n\n", r.Registered, r.Failed,
+		float64(r.Entered.RSS-r.Before.RSS)/n, float64(r.Rested.Heap-r.Before.Heap)/1024/n, float64(r.Rested.Stacks-r.Before.Stacks)/1024/n,
+		float64(r.Rested.Goroutines-r.Before.Goroutines)/n, (r.Entered.CPU-r.Before.CPU).Seconds()*1000/n, r.Refreshed.Seconds()*1000/n,
+		float64(r.Rested.RSS)/1024, 100*rest.Seconds()/r.Window, float64(r.Rested.Switches-r.Entered.Switches)/r.Window)
 }
 
 // of are the medians of a work on the i-th gateway.

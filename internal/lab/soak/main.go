@@ -20,6 +20,7 @@ const (
 	web     = "127.0.0.1:8380"
 	outside = "127.0.0.1:5380"
 	org     = "127.0.0.1:8390"
+	debug   = "127.0.0.1:8360" // given on the command line
 	page    = "http://" + web + "/metrics"
 )
 
