@@ -42,7 +42,7 @@ var ErrUnlike = errors.New("what was heard has nothing in common with what was s
 const (
 	lagWindow = rate     // over which a lag is measured
 	lagStep   = rate / 2 // how often
-	lagReach  = 800      // how far a lag may be from the last one: 100 ms
+	lagReach  = 480      // how far a lag may be from the last one: 60 ms
 	fineReach = 12       // how far a frame's lag may be from its window's
 	slipJump  = 20       // 2.5 ms
 	unlike    = 0.15     // correlation below which nothing was recognised
@@ -169,7 +169,7 @@ func nearest(window, heard []int16, place, reach int) measured {
 	from, to := max(place-reach, 0), min(place+reach, len(heard)-len(window))
 	best, bestAt := -1.0, from
 	for at := from; at <= to; at += 2 { // a voice ends at 3.4 kHz: beside the peak it is still a hill
-		if c := sparse(window, heard[at:at+len(window)], 5); c > best {
+		if c := sparse(window, heard[at:at+len(window)], 8); c > best {
 			best, bestAt = c, at
 		}
 	}

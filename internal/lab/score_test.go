@@ -95,7 +95,7 @@ func inserted(at, n int) worse {
 }
 
 func TestAScoreTellsWhatWasDoneToASound(t *testing.T) {
-	voice := Voice(3, 24*time.Second)
+	voice := Voice(3, 20*time.Second)
 	near := func(got, want, by float64) bool { return math.Abs(got-want) <= by }
 	for _, c := range []struct {
 		name string
@@ -103,7 +103,7 @@ func TestAScoreTellsWhatWasDoneToASound(t *testing.T) {
 		is   func(Score) bool
 	}{
 		{"nothing", nil, func(s Score) bool {
-			return s.Delay == 0 && s.SNR > 34 && s.Whole() == 1 && s.Slips == 0 && near(s.Drift, 0, 1) && near(s.Gain, 0, 0.1) && s.Active > 1100
+			return s.Delay == 0 && s.SNR > 34 && s.Whole() == 1 && s.Slips == 0 && near(s.Drift, 0, 1) && near(s.Gain, 0, 0.1) && s.Active > 900
 		}},
 		{"late", []worse{late(1096)}, func(s Score) bool { return near(s.Delay.Seconds()*1000, 137, 0.2) && s.SNR > 34 && s.Whole() == 1 }},
 		{"heard from the middle on", []worse{early(24000)}, func(s Score) bool { return near(s.Delay.Seconds(), -3, 0.001) && s.Whole() == 1 }},
