@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 )
@@ -103,7 +104,7 @@ func TestAScoreTellsWhatWasDoneToASound(t *testing.T) {
 		is   func(Score) bool
 	}{
 		{"nothing", nil, func(s Score) bool {
-			return s.Delay == 0 && s.SNR > 34 && s.Whole() == 1 && s.Slips == 0 && near(s.Drift, 0, 1) && near(s.Gain, 0, 0.1) && s.Active > 900
+			return s.Delay == 0 && s.SNR > 34 && s.Whole() == 1 && s.Slips == 0 && near(s.Drift, 0, 1) && near(s.Gain, 0, 0.1) && s.Active > 280
 		}},
 		{"late", []worse{late(1096)}, func(s Score) bool { return near(s.Delay.Seconds()*1000, 137, 0.2) && s.SNR > 34 && s.Whole() == 1 }},
 		{"heard from the middle on", []worse{early(24000)}, func(s Score) bool { return near(s.Delay.Seconds(), -3, 0.001) && s.Whole() == 1 }},
@@ -125,11 +126,15 @@ func TestAScoreTellsWhatWasDoneToASound(t *testing.T) {
 		{"a slip", []worse{inserted(12*rate, 160), late(400)}, func(s Score) bool { return s.Slips == 1 && near(s.Drift, 0, 3) && s.Whole() > 0.98 }},
 		{"two slips", []worse{inserted(8*rate, 320), inserted(16*rate, 480)}, func(s Score) bool { return s.Slips == 2 && s.Whole() > 0.98 }},
 	} {
-		heard := voice
+		said := voice[:6*rate]
+		if strings.Contains(c.name, "clock") || strings.Contains(c.name, "slip") {
+			said = voice // a drift needs time to show
+		}
+		heard := said
 		for _, w := range c.done {
 			heard = w(heard)
 		}
-		s, err := Compare(voice, heard)
+		s, err := Compare(said, heard)
 		if err != nil || !c.is(s) {
 			t.Errorf("%s: %v, %v", c.name, s, err)
 		}
