@@ -43,6 +43,8 @@ const (
 	lagWindow = rate     // over which a lag is measured
 	lagStep   = rate / 2 // how often
 	lagReach  = 480      // how far a lag may be from the last one: 60 ms
+	lagLost   = 0.5      // correlation below which a lag is looked for further away
+	lagFar    = 4000     // how far: half a second
 	fineReach = 12       // how far a frame's lag may be from its window's
 	slipJump  = 20       // 2.5 ms
 	unlike    = 0.15     // correlation below which nothing was recognised
@@ -154,6 +156,11 @@ func lags(said, heard []int16, lag int) []measured {
 			continue
 		}
 		m := nearest(window, heard, at+lag, lagReach)
+		if m.likeness < lagLost {
+			if again := nearest(window, heard, at+lag, lagFar); again.likeness > m.likeness {
+				m = again
+			}
+		}
 		if m.likeness < unlike {
 			continue
 		}
@@ -237,13 +244,14 @@ func (s *Score) follow(track []measured) {
 		}
 	}
 	if len(slopes) > 0 {
-		s.Drift = 1e6 * median(slopes)
+		s.Drift = 1e6 * median(slopes, func(x *float64) float64 { return *x })
 	}
 }
 
-// frames judges each active frame of 20 ms where its window says it should be.
+// frames judges each active frame of 20 ms: where its window says it should be, or else anywhere near, since a buffer
+// that changes its delay in small steps moves frames within a window.
 func (s *Score) frames(said, heard []int16, track []measured) {
-	var ratios, gains, likenesses []float64
+	var found []placed
 	next := 0
 	for at := 0; at+samplesOf20 <= len(said); at += samplesOf20 {
 		for next+1 < len(track) && track[next+1].at <= at {
@@ -261,65 +269,69 @@ func (s *Score) frames(said, heard []int16, track []measured) {
 		if level < audible {
 			continue
 		}
-		s.Active++
-		if loudness(heard[place:place+samplesOf20]) < level-20 {
-			s.Dropped++
-			ratios = append(ratios, math.Inf(-1))
-			continue
-		}
-		c := s.best(frame, heard, place, track, next)
-		likenesses = append(likenesses, c.likeness)
-		ratios = append(ratios, min(max(-10*math.Log10(1-min(c.likeness*c.likeness, 0.99999)), -10), 35))
-		gains = append(gains, loudness(heard[int(c.lag):int(c.lag)+samplesOf20])-level)
+		f := placed{frame: frame, place: place, level: level, silent: loudness(heard[place:place+samplesOf20]) < level-20}
+		f.look(heard, fineReach)
+		found = append(found, f)
 	}
-	s.judge(ratios, gains, likenesses)
+	s.judge(found, heard)
 }
 
-// best is the frame at its window's lag or, where the delay jumps, at that of the windows beside it.
-func (s *Score) best(frame, heard []int16, place int, track []measured, i int) measured {
-	best := nearestWhole(frame, heard, place)
-	for _, j := range []int{i - 1, i + 1} {
-		if j < 0 || j >= len(track) || math.Abs(track[j].lag-track[i].lag) < fineReach {
-			continue
-		}
-		if c := nearestWhole(frame, heard, place+int(math.Round(track[j].lag-track[i].lag))); c.likeness > best.likeness {
-			best = c
-		}
-	}
-	return best
+// placed is a frame and where it was found.
+type placed struct {
+	frame    []int16
+	place    int // where it was expected
+	level    float64
+	silent   bool
+	ratio    float64 // dB of what was said over what is something else
+	gain     float64
+	likeness float64
 }
 
-func nearestWhole(frame, heard []int16, place int) (m measured) {
-	for at := max(place-fineReach, 0); at <= min(place+fineReach, len(heard)-len(frame)); at++ {
-		if c := correlation(frame, heard[at:at+len(frame)]); c > m.likeness || m.lag == 0 {
-			m = measured{lag: float64(at), likeness: max(c, 0)}
+func (f *placed) look(heard []int16, reach int) {
+	best, bestAt := -1.0, f.place
+	for at := max(f.place-reach, 0); at <= min(f.place+reach, len(heard)-len(f.frame)); at++ {
+		if c := correlation(f.frame, heard[at:at+len(f.frame)]); c > best {
+			best, bestAt = c, at
 		}
 	}
-	return m
+	f.likeness = max(best, 0)
+	f.ratio = min(max(-10*math.Log10(1-min(f.likeness*f.likeness, 0.99999)), -10), 35)
+	f.gain = loudness(heard[bestAt:bestAt+len(f.frame)]) - f.level
 }
 
 // judge counts what was not what was said: worse than half of what this codec usually leaves, in dB.
-func (s *Score) judge(ratios, gains, likenesses []float64) {
-	if len(gains) == 0 {
+func (s *Score) judge(found []placed, heard []int16) {
+	if s.Active = len(found); s.Active == 0 {
 		return
 	}
-	limit := min(max(median(ratios)/2, 3), 15)
+	limit := min(max(median(found, func(f *placed) float64 { return f.ratio })/2, 3), 15)
 	sum := 0.0
-	for _, r := range ratios {
-		if math.IsInf(r, -1) {
-			sum -= 10
-			continue
+	for i := range found {
+		f := &found[i]
+		if f.ratio < limit {
+			f.look(heard, lagReach)
 		}
-		sum += r
-		if r < limit {
+		switch {
+		case f.ratio >= limit:
+			sum += f.ratio
+		case f.silent:
+			s.Dropped++
+			sum -= 10
+		default:
 			s.Concealed++
+			sum += f.ratio
 		}
 	}
-	s.SNR, s.Gain, s.Likeness = sum/float64(len(ratios)), median(gains), median(likenesses)
+	s.SNR = sum / float64(s.Active)
+	s.Gain = median(found, func(f *placed) float64 { return f.gain })
+	s.Likeness = median(found, func(f *placed) float64 { return f.likeness })
 }
 
-func median(x []float64) float64 {
-	sorted := slices.Clone(x)
+func median[T any](all []T, of func(*T) float64) float64 {
+	sorted := make([]float64, len(all))
+	for i := range all {
+		sorted[i] = of(&all[i])
+	}
 	slices.Sort(sorted)
 	return sorted[len(sorted)/2]
 }
