@@ -36,25 +36,55 @@ func TestABadNetworkIsConcealed(t *testing.T) {
 		{"jitter of 60 ms, out of order, and 3 % lost", lab.Weather{Loss: 0.03, Jitter: 60 * ms, Reorder: true, Seed: 1}, 0.15, 200 * ms},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			for try := 1; ; try++ {
-				score, lost := overheard(t, c.weather)
-				t.Logf("%v (%d packets lost): %v", c.weather, lost, score)
+			for try, disturbed := 1, 0; ; try++ {
+				score, lost, stalled := overheard(t, c.weather)
+				t.Logf("%v (%d packets lost, stalled for %v): %v", c.weather, lost, stalled, score)
 				bad := 1-score.Whole() > c.damaged || score.Dropped > score.Active/200 || score.Delay > c.delay
-				if !bad {
+				switch {
+				case !bad:
 					return
-				}
-				if try == tries { // a machine that was busy elsewhere is not so each time; a fault of ours is
-					t.Fatalf("%.1f %% of the frames damaged, at most %.0f %% may be", 100*(1-score.Whole()), 100*c.damaged)
+				case stalled > 30*ms && disturbed == disturbances:
+					t.Skip("this machine is too busy to tell")
+				case stalled > 30*ms:
+					disturbed, try = disturbed+1, try-1
+				case try == tries: // what was by chance is not so each time; a fault of ours is
+					t.Fatalf("%.1f %% of the frames damaged, at most %.0f %% may be; delay %v, at most %v", 100*(1-score.Whole()), 100*c.damaged, score.Delay, c.delay)
 				}
 			}
 		})
 	}
 }
 
-const tries = 3
+const (
+	tries        = 2
+	disturbances = 4
+)
+
+// stalls measures for how long at a time this process is kept from running, until stop is called: what it does to sound
+// is not the gateway's doing.
+func stalls() (stop func() time.Duration) {
+	const beat = 2 * time.Millisecond
+	done, worst := make(chan struct{}), make(chan time.Duration)
+	go func() {
+		most, last := time.Duration(0), time.Now()
+		tick := time.NewTicker(beat)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				now := time.Now()
+				most, last = max(most, now.Sub(last)-beat), now
+			case <-done:
+				worst <- most
+				return
+			}
+		}
+	}()
+	return func() time.Duration { close(done); return <-worst }
+}
 
 // overheard is how an agent hears a customer in such weather.
-func overheard(t *testing.T, weather lab.Weather) (score lab.Score, lost int) {
+func overheard(t *testing.T, weather lab.Weather) (score lab.Score, lost int, stalled time.Duration) {
 	t.Helper()
 	line, err := lab.NewLine(lab.Weather{})
 	if err != nil {
@@ -85,9 +115,11 @@ func overheard(t *testing.T, weather lab.Weather) (score lab.Score, lost int) {
 	anna.Say(lab.Tone(annasTone, -16))
 	customer.Ear().MustHear(t, annasTone, patience, 500*time.Millisecond)
 	line.Change(weather)
+	stop := stalls()
 	began := anna.Ear().Now()
 	customer.Say(lab.Play(voice))
 	h.until("ten seconds were heard", func() bool { return anna.Ear().Now() >= began+10*8000 })
+	stalled = stop()
 	score, err = lab.Compare(voice, anna.Ear().PCM()[began:])
 	if err != nil {
 		t.Log(err) // the score says so too
@@ -97,7 +129,7 @@ func overheard(t *testing.T, weather lab.Weather) (score lab.Score, lost int) {
 	if err := customer.Bye(h.soon()); err != nil {
 		t.Error(err)
 	}
-	return score, lost
+	return score, lost, stalled
 }
 
 // demoAt is the demo on a network of its own.
