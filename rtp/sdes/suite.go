@@ -9,13 +9,14 @@ type Suite uint8
 
 // The suites of telephony (RFC 4568 section 6.2, RFC 7714 section 14.2).
 const (
-	AES128CM80  Suite = iota + 1 // AES_CM_128_HMAC_SHA1_80: what every phone speaks
-	AES128CM32                   // AES_CM_128_HMAC_SHA1_32: the same with a short tag on RTP
-	AES128GCM                    // AEAD_AES_128_GCM: a third of the cost
-	AES256GCM                    // AEAD_AES_256_GCM
-	noSuite     Suite = 0
-	maxKeyBytes       = 32 + 12
+	AES128CM80 Suite = iota + 1 // AES_CM_128_HMAC_SHA1_80: what every phone speaks
+	AES128CM32                  // AES_CM_128_HMAC_SHA1_32: the same with a short tag on RTP
+	AES128GCM                   // AEAD_AES_128_GCM: a third of the cost
+	AES256GCM                   // AEAD_AES_256_GCM
 )
+
+// maxKeyBytes is the longest master key with its salt.
+const maxKeyBytes = 32 + 12
 
 // Suites are all of ours in the order in which we offer them: the cheap ones first, the short tag last.
 func Suites() []Suite { return []Suite{AES128GCM, AES256GCM, AES128CM80, AES128CM32} }
@@ -27,7 +28,7 @@ func SuiteNamed(name string) (Suite, bool) {
 			return s, true
 		}
 	}
-	return noSuite, false
+	return 0, false
 }
 
 // String is the name in SDP.
