@@ -7,6 +7,9 @@ import (
 
 // A packet in passing costs no memory, in any suite and either direction.
 func TestNoPacketIsAllocatedFor(t *testing.T) {
+	if raced {
+		t.Skip("the race detector allocates")
+	}
 	eachSuite(t, func(t *testing.T, s Suite) {
 		both := newBoth(t, s)
 		if n := testing.AllocsPerRun(1000, both.rtp); n != 0 {
