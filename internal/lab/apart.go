@@ -3,6 +3,7 @@ package lab
 import (
 	"bufio"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -116,10 +117,10 @@ func (r *Room) close() {
 	<-r.done
 }
 
-func configureLoopback() error { return raise("lo", [4]byte{127, 0, 0, 1}, [4]byte{255, 0, 0, 0}) }
+func configureLoopback() error { return raise("lo", [4]byte{127, 0, 0, 1}, 8) }
 
 // raise gives an interface an address and switches it on, in the namespace of the calling thread.
-func raise(name string, address, mask [4]byte) error {
+func raise(name string, address [4]byte, prefix int) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("raise %s: %w", name, err)
@@ -130,7 +131,7 @@ func raise(name string, address, mask [4]byte) error {
 		set     func(*unix.Ifreq) error
 	}{
 		{unix.SIOCSIFADDR, func(r *unix.Ifreq) error { return r.SetInet4Addr(address[:]) }},
-		{unix.SIOCSIFNETMASK, func(r *unix.Ifreq) error { return r.SetInet4Addr(mask[:]) }},
+		{unix.SIOCSIFNETMASK, func(r *unix.Ifreq) error { return r.SetInet4Addr(net.CIDRMask(prefix, 32)) }},
 		{unix.SIOCSIFFLAGS, func(r *unix.Ifreq) error { r.SetUint16(unix.IFF_UP | unix.IFF_RUNNING); return nil }},
 	} {
 		request, err := unix.NewIfreq(name)
@@ -148,7 +149,7 @@ func raise(name string, address, mask [4]byte) error {
 }
 
 // openTUN makes an interface whose packets come and go through a file, in the namespace of the calling thread.
-func openTUN(name string, address [4]byte) (*os.File, error) {
+func openTUN(name string, address [4]byte, prefix int) (*os.File, error) {
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open a TUN device: %w", err)
@@ -159,7 +160,7 @@ func openTUN(name string, address [4]byte) (*os.File, error) {
 		err = unix.IoctlIfreq(fd, unix.TUNSETIFF, request)
 	}
 	if err == nil {
-		err = raise(name, address, [4]byte{255, 255, 255, 0})
+		err = raise(name, address, prefix)
 	}
 	if err != nil {
 		_ = unix.Close(fd)

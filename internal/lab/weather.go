@@ -29,7 +29,7 @@ func (w Weather) String() string {
 	return fmt.Sprintf("loss %.0f %%, jitter %v", 100*w.Loss, w.Jitter)
 }
 
-// The two ends of a line.
+// The two ends of the first line.
 const (
 	NearIP = "10.99.0.1" // of the process
 	FarIP  = "10.99.0.2" // of the room at the far end
@@ -41,6 +41,7 @@ const (
 //	process ── near TUN ══ weather ══ far TUN ── Far (a namespace)
 type Line struct {
 	Far       *Room
+	FarIP     string // of the room; NearIP is reached from it
 	near, far *os.File
 	there     *way // from far to near
 	back      *way
@@ -48,11 +49,29 @@ type Line struct {
 }
 
 // NewLine makes a line to a room at its far end. It must be called Apart. Close gives everything back.
-func NewLine(w Weather) (*Line, error) {
+func NewLine(w Weather) (*Line, error) { return layLine(0, w) }
+
+// NewLines makes a line for each weather, all from the same near end, so that one who is there is reached over each.
+func NewLines(weathers ...Weather) (lines []*Line, err error) {
+	for n, w := range weathers {
+		l, err := layLine(n, w)
+		if err != nil {
+			for _, l := range lines {
+				l.Close()
+			}
+			return nil, err
+		}
+		lines = append(lines, l)
+	}
+	return lines, nil
+}
+
+func layLine(n int, w Weather) (*Line, error) {
 	if os.Getenv(insideApart) == "" {
 		return nil, errors.New("a line is made in a namespace of the test's own: call Apart first")
 	}
-	near, err := openTUN("near", [4]byte{10, 99, 0, 1})
+	const network, place = 24, 16 // the near end has a network for each line, the far end one that holds them all
+	near, err := openTUN(fmt.Sprint("near", n), [4]byte{10, 99, byte(n), 1}, network)
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +80,8 @@ func NewLine(w Weather) (*Line, error) {
 		_ = near.Close()
 		return nil, err
 	}
-	l := &Line{Far: room, near: near}
-	room.Do(func() { l.far, err = openTUN("far", [4]byte{10, 99, 0, 2}) })
+	l := &Line{Far: room, FarIP: fmt.Sprintf("10.99.%d.2", n), near: near}
+	room.Do(func() { l.far, err = openTUN("far", [4]byte{10, 99, byte(n), 2}, place) })
 	if err != nil {
 		_ = near.Close()
 		room.close()

@@ -15,6 +15,15 @@ const (
 	Required                // always: what comes without is refused
 )
 
+// Protection is what may be agreed to on a line.
+type Protection struct {
+	Policy Policy
+	Suites []Suite // in order of our offers; none: all
+}
+
+// Exchange begins an exchange.
+func (p Protection) Exchange() *Exchange { return NewExchange(p.Policy, p.Suites...) }
+
 // The transports of the sound (RFC 3551, RFC 3711 section 12, RFC 5124), without DTLS.
 const (
 	Plain  = "RTP/AVP"
