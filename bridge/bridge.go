@@ -12,15 +12,25 @@ import (
 
 	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/rtp"
+	"github.com/cordboard/cordboard/rtp/sdes"
+	"github.com/cordboard/cordboard/rtp/udp"
 	"github.com/cordboard/cordboard/sip"
 )
 
 // Sound makes the media of legs. codecs are those allowed, the preferred one first; name is for logs.
 type Sound interface {
-	// Plain is RTP over UDP; kind labels its metrics: "trunk" or "phone".
-	Plain(name, kind string, codecs []rtp.Codec) (rtp.Session, error)
+	// Plain is RTP over UDP, protected by keys in the SDP where that is agreed.
+	Plain(Line) (rtp.Session, error)
 	// Browser is WebRTC.
 	Browser(name string, codecs []rtp.Codec) (rtp.Session, error)
+}
+
+// Line is what a leg on RTP over UDP needs.
+type Line struct {
+	Name   string // for logs
+	Kind   string // labels its metrics: "trunk" or "phone"
+	Codecs []rtp.Codec
+	Keys   sdes.Protection
 }
 
 // Stories is whom the bridge brings calls to; each method returns when the call is over.
@@ -44,11 +54,13 @@ type Incoming struct {
 	At      time.Time
 }
 
-// Policy says which codecs a kind of party may speak, the preferred one first.
+// Policy says which codecs a kind of party may speak, the preferred one first, and how its sound is protected.
 type Policy struct {
-	Trunk   map[string][]rtp.Codec // by trunk name
-	Phone   []rtp.Codec
-	Browser []rtp.Codec
+	Trunk     map[string][]rtp.Codec // by trunk name
+	Phone     []rtp.Codec
+	Browser   []rtp.Codec
+	TrunkKeys map[string]sdes.Protection // by trunk name
+	PhoneKeys sdes.Protection
 }
 
 // Parts are what a Bridge is made of.
@@ -108,14 +120,19 @@ func (b *Bridge) take(d *sip.Dialog, in Incoming, allowed []rtp.Codec) *leg {
 		l.browser = device.Browser()
 	}
 	l.kind = kindOf(in.Trunk, l.browser)
+	l.keys = b.keysOf(in.Trunk)
 	l.allowed = allowed
 	if offer := d.Offer(); offer != nil {
 		offered, err := rtp.Offered(offer)
 		if err == nil && len(common(allowed, offered)) == 0 {
 			err = &rtp.Unacceptable{Why: "no codec in common"}
 		}
+		if err == nil && !l.browser {
+			err = udp.Refuses(offer, l.keys)
+		}
 		if err != nil {
 			l.log.Info("call refused", zap.Error(err))
+			l.fault = err // nobody else knows the leg yet
 			l.Hangup(call.Ending{By: call.ByUs, Reason: call.NotAcceptable})
 			b.legs.Dec()
 			return nil
@@ -132,6 +149,14 @@ func (b *Bridge) codecsOf(d *sip.Dialog) []rtp.Codec {
 		return b.Policy.Browser
 	}
 	return b.Policy.Phone
+}
+
+// keysOf is how the sound of a trunk is protected; no trunk: that of a desk phone.
+func (b *Bridge) keysOf(trunk string) sdes.Protection {
+	if trunk == "" {
+		return b.Policy.PhoneKeys
+	}
+	return b.Policy.TrunkKeys[trunk]
 }
 
 func kindOf(trunk string, browser bool) string {

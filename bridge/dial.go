@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/rtp"
+	"github.com/cordboard/cordboard/rtp/sdes"
 	"github.com/cordboard/cordboard/sip"
 )
 
@@ -136,8 +138,28 @@ func targetsOf(e *sip.Endpoint, i Invitation) []sip.Target {
 	return targets
 }
 
-// ring invites one device, or the trunk, and returns its leg once answered.
+// ring invites one device, or the trunk, and returns its leg once answered. Who takes no keys beside plain RTP, because
+// nothing but SRTP will do, is asked again.
 func (b *Bridge) ring(ctx context.Context, endpoint *sip.Endpoint, i Invitation, to sip.Target, rings func()) (*leg, error) {
+	keys := b.keysOf(i.Trunk)
+	l, err := b.invite(ctx, endpoint, i, to, rings, keys)
+	if keys.Policy == sdes.Preferred && refusedWith(err) == 488 && ctx.Err() == nil {
+		keys.Policy = sdes.Required
+		return b.invite(ctx, endpoint, i, to, rings, keys)
+	}
+	return l, err
+}
+
+// refusedWith is the status by which the far side refused a call; 0: it did not.
+func refusedWith(err error) int {
+	var ended *call.Ended
+	if !errors.As(err, &ended) || ended.By == call.ByUs {
+		return 0
+	}
+	return ended.Code
+}
+
+func (b *Bridge) invite(ctx context.Context, endpoint *sip.Endpoint, i Invitation, to sip.Target, rings func(), keys sdes.Protection) (*leg, error) {
 	l := b.newLeg(i.Call, nil, call.Party{Number: i.Number, Agent: i.Agent})
 	answered := false
 	defer func() {
@@ -145,7 +167,7 @@ func (b *Bridge) ring(ctx context.Context, endpoint *sip.Endpoint, i Invitation,
 			l.abandon()
 		}
 	}()
-	l.allowed = b.policyFor(l, i, to)
+	l.allowed, l.keys = b.policyFor(l, i, to), keys
 	session, err := l.makeSession(l.allowed)
 	if err != nil {
 		return nil, &call.Ended{Ending: endingOfSound(err)}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/rtp"
+	"github.com/cordboard/cordboard/rtp/sdes"
 	"github.com/cordboard/cordboard/sip"
 )
 
@@ -21,6 +22,7 @@ type leg struct {
 	log     *zap.Logger
 	browser bool
 	kind    string // of its metrics: "trunk", "phone" or "browser"
+	keys    sdes.Protection
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	wishes  chan call.Wish
@@ -144,7 +146,7 @@ func (l *leg) makeSession(codecs []rtp.Codec) (rtp.Session, error) {
 	if l.browser {
 		return l.bridge.Sound.Browser("leg "+string(l.id), codecs)
 	}
-	return l.bridge.Sound.Plain("leg "+string(l.id), l.kind, codecs)
+	return l.bridge.Sound.Plain(Line{Name: "leg " + string(l.id), Kind: l.kind, Codecs: codecs, Keys: l.keys})
 }
 
 // first moves a codec to the front of those allowed.
@@ -167,7 +169,7 @@ func first(c *rtp.Codec, allowed []rtp.Codec) []rtp.Codec {
 func (l *leg) Hangup(e call.Ending) {
 	l.cancel(&call.Ended{Ending: e})
 	l.mu.Lock()
-	d := l.dialog
+	d, fault := l.dialog, l.fault
 	l.mu.Unlock()
 	if d == nil {
 		return
@@ -178,7 +180,8 @@ func (l *leg) Hangup(e call.Ending) {
 	case call.Hungup, call.Transferred:
 		d.Hangup(0, "") // an ordinary goodbye has no cause; 487 would say that nobody ever answered
 	default:
-		d.Hangup(e.SIP())
+		status, phrase := e.SIP()
+		d.Hangup(status, phrase, warning(fault)...)
 	}
 }
 

@@ -25,8 +25,8 @@ func (l *leg) grant(r *sip.Request) {
 	}
 }
 
-func (l *leg) respond(r *sip.Request, status int, phrase string, body []byte) []byte {
-	ack, err := r.Respond(status, phrase, body)
+func (l *leg) respond(r *sip.Request, status int, phrase string, body []byte, headers ...sip.Header) []byte {
+	ack, err := r.Respond(status, phrase, body, headers...)
 	if err != nil && l.ctx.Err() == nil {
 		l.log.Warn("response not sent", zap.String("method", r.Method), zap.Int("status", status), zap.Error(err))
 	}
@@ -88,10 +88,19 @@ func (l *leg) refuseOffer(r *sip.Request, err error) {
 	l.log.Info("offer refused", zap.Error(err))
 	var unacceptable *rtp.Unacceptable
 	if errors.As(err, &unacceptable) {
-		l.respond(r, 488, "Not Acceptable Here", nil)
+		l.respond(r, 488, "Not Acceptable Here", nil, warning(err)...)
 		return
 	}
 	l.respond(r, 500, "Server Internal Error", nil)
+}
+
+// warning tells the people of the far side why its offer is refused (RFC 3261 section 20.43); nothing for other faults.
+func warning(err error) []sip.Header {
+	var unacceptable *rtp.Unacceptable
+	if !errors.As(err, &unacceptable) {
+		return nil
+	}
+	return []sip.Header{sip.Warning(unacceptable.Why)}
 }
 
 // holds reports whether the far side does not want to hear us.

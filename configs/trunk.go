@@ -20,6 +20,8 @@ type Trunk struct {
 	Password  Secret         `yaml:"password"`
 	Domain    string         `yaml:"domain"` // host of From and To; empty: our address and the target
 	Codecs    []CodecName    `yaml:"codecs"` // in order of preference; empty: as in codecs.trunk
+	SRTP      SRTP           `yaml:"srtp"`   // off, preferred or required; empty: as in rtp.srtp
+	Suites    []Suite        `yaml:"suites"` // of SRTP, in order of our offers; empty: as in rtp.suites
 	// HomeRegion is the country (ISO 3166) in whose way the trunk writes national numbers, such as "FI" for "0401234567".
 	HomeRegion string `yaml:"home_region"`
 	// DefaultNumber is shown to those we call when nothing else is chosen.
@@ -60,12 +62,25 @@ func (c *checker) checkTrunks() {
 		}
 		oneOf(c, path+".transport", t.Transport, "udp", "tcp")
 		c.codecs(path+".codecs", t.Codecs, false)
+		c.trunkKeys(path, &t)
 		c.region(path+".home_region", t.HomeRegion)
 		if t.DefaultNumber != "" {
 			e164(c, path+".default_number", t.DefaultNumber)
 		}
 	}
 	c.unique(names, func(i int) string { return fmt.Sprintf("trunks[%d].name", i) })
+}
+
+// trunkKeys checks how the sound of a trunk is protected.
+func (c *checker) trunkKeys(path string, t *Trunk) {
+	c.suites(path+".suites", t.Suites)
+	if t.SRTP == "" || t.SRTP == SRTPOff {
+		return
+	}
+	oneOf(c, path+".srtp", t.SRTP, SRTPOff, SRTPPreferred, SRTPRequired)
+	if t.Transport != "tls" {
+		c.warn(path+".srtp", string(t.SRTP), "protects sound by keys that "+t.Transport+" carries in the clear; use it only over a network that is trusted or protected itself")
+	}
 }
 
 // name checks what people read and other sections refer to.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -13,6 +14,7 @@ import (
 	"github.com/cordboard/cordboard/rtp"
 	"github.com/cordboard/cordboard/rtp/browser"
 	"github.com/cordboard/cordboard/rtp/codec"
+	"github.com/cordboard/cordboard/rtp/sdes"
 	"github.com/cordboard/cordboard/rtp/udp"
 	"github.com/cordboard/cordboard/rtp/wire"
 )
@@ -105,13 +107,13 @@ func addresses(key string, texts ...string) ([]netip.Addr, error) {
 }
 
 // Plain is RTP over UDP.
-func (s *sounds) Plain(name, kind string, codecs []rtp.Codec) (rtp.Session, error) {
+func (s *sounds) Plain(l bridge.Line) (rtp.Session, error) {
 	silence := s.gateway.cfg.RTP.MediaTimeout
 	if silence == 0 {
 		silence = -1 // never
 	}
-	return udp.Open(udp.Config{Name: name, Leg: kind, Ports: s.ports, Metronome: s.metronome, Coders: s.coders, Metrics: s.metrics,
-		Log: s.gateway.log, Codecs: codecs, Silence: silence})
+	return udp.Open(udp.Config{Name: l.Name, Leg: l.Kind, Ports: s.ports, Metronome: s.metronome, Coders: s.coders, Metrics: s.metrics,
+		Log: s.gateway.log, Codecs: l.Codecs, Silence: silence, Protection: l.Keys})
 }
 
 // Browser is WebRTC.
@@ -119,13 +121,40 @@ func (s *sounds) Browser(name string, codecs []rtp.Codec) (rtp.Session, error) {
 	return s.browsers.Session(browser.Policy{Name: name, Codecs: codecs})
 }
 
-// policyOf says which codecs each kind of party may speak.
+// policyOf says which codecs each kind of party may speak, and how its sound is protected.
 func policyOf(c *configs.Config) bridge.Policy {
 	p := bridge.Policy{Trunk: make(map[string][]rtp.Codec), Phone: codecsOf(c.Codecs.Trunk), Browser: codecsOf(c.WebRTC.Codecs)}
+	p.TrunkKeys, p.PhoneKeys = make(map[string]sdes.Protection), protectionOf(c.RTP.SRTP, c.RTP.Suites)
 	for _, t := range c.Trunks {
+		p.TrunkKeys[t.Name] = protectionOf(cmp.Or(t.SRTP, c.RTP.SRTP), orElse(t.Suites, c.RTP.Suites))
 		p.Trunk[t.Name] = p.Phone
 		if len(t.Codecs) > 0 {
 			p.Trunk[t.Name] = codecsOf(t.Codecs)
+		}
+	}
+	return p
+}
+
+func orElse[T any](list, other []T) []T {
+	if len(list) == 0 {
+		return other
+	}
+	return list
+}
+
+// protectionOf is how a line is protected; the names have been checked.
+func protectionOf(policy configs.SRTP, suites []configs.Suite) sdes.Protection {
+	p := sdes.Protection{}
+	switch policy {
+	case configs.SRTPOff, "":
+	case configs.SRTPPreferred:
+		p.Policy = sdes.Preferred
+	case configs.SRTPRequired:
+		p.Policy = sdes.Required
+	}
+	for _, name := range suites {
+		if s, known := sdes.SuiteNamed(string(name)); known {
+			p.Suites = append(p.Suites, s)
 		}
 	}
 	return p

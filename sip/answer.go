@@ -128,13 +128,15 @@ func (d *Dialog) insist(again func(), confirmed, needless, elsewhere <-chan stru
 }
 
 // refuse sends a final response from 300 on to their INVITE.
-func (d *Dialog) refuse(status int, phrase string) {
+func (d *Dialog) refuse(status int, phrase string, headers ...Header) {
 	if !d.setPhase(early, refused) {
 		return
 	}
 	res := d.e.response(d.invite, status, phrase)
 	if phrase != "" {
-		h := reasonHeader(status, phrase)
+		headers = append(headers, reasonHeader(status, phrase))
+	}
+	for _, h := range headers {
 		res.AppendHeader(sip.NewHeader(h.Name, h.Value))
 	}
 	d.mu.Lock()

@@ -62,7 +62,7 @@ func (e *Endpoint) wellFormed(req *sip.Request, tx *sip.ServerTx) bool {
 	case !strings.EqualFold(req.SipVersion, "SIP/2.0"):
 		return refuse(505)
 	case why != "":
-		return refuse(400, Header{"Warning", `399 cordboard "` + why + `"`})
+		return refuse(400, Warning(why))
 	case req.Recipient.Scheme != "sip" && req.Recipient.Scheme != "sips" && req.Recipient.Scheme != "tel":
 		return refuse(416)
 	case len(req.Body()) > maxBody: // a stream brings more than a datagram does

@@ -79,7 +79,12 @@ func (s *Session) sendControl(packet []byte) {
 	if path.mux {
 		from = s.ports.rtp
 	}
-	_ = from.Send(packet, path.wire) // a report is not repeated; the next one tells the same
+	sealed, err := s.keys.sealControl(packet)
+	if err != nil {
+		s.log.Debug("rtcp not protected", zap.Error(err))
+		return
+	}
+	_ = from.Send(sealed, path.wire) // a report is not repeated; the next one tells the same
 }
 
 // watch ends the session when the far side, which should send, has been silent for too long.
