@@ -75,6 +75,7 @@ type Parts struct {
 // Bridge makes legs.
 type Bridge struct {
 	Parts
+	policy   atomic.Pointer[Policy]       // replaced as a whole
 	endpoint atomic.Pointer[sip.Endpoint] // set by Use; the first call may come in before
 	legs     prometheus.Gauge
 	work     sync.WaitGroup // every leg's goroutine
@@ -84,8 +85,12 @@ type Bridge struct {
 func New(p Parts) *Bridge {
 	b := &Bridge{Parts: p, legs: prometheus.NewGauge(prometheus.GaugeOpts{Name: "cordboard_legs_active", Help: "Legs that are up or ringing."})}
 	p.Metrics.MustRegister(b.legs)
+	b.Allow(p.Policy)
 	return b
 }
+
+// Allow replaces the policy, for legs that begin later.
+func (b *Bridge) Allow(p Policy) { b.policy.Store(&p) }
 
 // Use names the endpoint by which the bridge dials.
 func (b *Bridge) Use(e *sip.Endpoint) { b.endpoint.Store(e) }
@@ -99,7 +104,7 @@ func (b *Bridge) Inbound(_ context.Context, d *sip.Dialog) {
 	switch from := d.Origin().(type) {
 	case sip.FromTrunk:
 		in.Trunk, in.Caller = from.Trunk, outsider(d)
-		if l := b.take(d, in, b.Policy.Trunk[from.Trunk]); l != nil {
+		if l := b.take(d, in, b.policy.Load().Trunk[from.Trunk]); l != nil {
 			defer l.close()
 			b.Stories.FromTrunk(l, in)
 		}
@@ -146,9 +151,9 @@ func (b *Bridge) take(d *sip.Dialog, in Incoming, allowed []rtp.Codec) *leg {
 // codecsOf is what one of our own devices may speak.
 func (b *Bridge) codecsOf(d *sip.Dialog) []rtp.Codec {
 	if device, ok := d.Device(); ok && device.Browser() {
-		return b.Policy.Browser
+		return b.policy.Load().Browser
 	}
-	return b.Policy.Phone
+	return b.policy.Load().Phone
 }
 
 // keysOf is how the sound of a trunk is protected; no trunk: that of a desk phone.

@@ -231,12 +231,12 @@ func (b *Bridge) policyFor(l *leg, i Invitation, to sip.Target) []rtp.Codec {
 	switch to := to.(type) {
 	case sip.ToDevice:
 		l.browser = to.Device.Browser()
-		allowed = b.Policy.Phone
+		allowed = b.policy.Load().Phone
 		if l.browser {
-			allowed = b.Policy.Browser
+			allowed = b.policy.Load().Browser
 		}
 	case sip.ToTrunk:
-		allowed = b.Policy.Trunk[to.Trunk]
+		allowed = b.policy.Load().Trunk[to.Trunk]
 	}
 	l.kind = kindOf(i.Trunk, l.browser)
 	with, ok := i.With.(*leg)

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"strings"
 
+	"github.com/cordboard/cordboard/access"
 	"github.com/cordboard/cordboard/agent"
 	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/configs"
 	"github.com/cordboard/cordboard/queue"
 	"github.com/cordboard/cordboard/routing"
+	"github.com/cordboard/cordboard/sip"
 )
 
 // planOf is the dial plan of a configuration: every number and extension written out, so that a call looks up once.
@@ -88,6 +90,30 @@ func profilesOf(c *configs.Config) []agent.Profile {
 			p.Display = append(p.Display, agent.DisplayNumber{Number: n.Number, Label: n.Label})
 		}
 		all = append(all, p)
+	}
+	return all
+}
+
+// usersOf are those who may log in or register.
+func usersOf(c *configs.Config) []access.User {
+	var all []access.User
+	for _, a := range c.Everyone() {
+		u := access.User{ID: a.ID, Name: a.Name, Extension: a.Extension, PasswordHash: a.PasswordHash,
+			Password: string(a.Password), SIPPassword: string(a.SIPPassword)}
+		for _, r := range a.Roles {
+			u.Roles = append(u.Roles, access.Role(r))
+		}
+		all = append(all, u)
+	}
+	return all
+}
+
+// trunksOf are the trunks as signalling knows them.
+func trunksOf(c *configs.Config) []sip.Trunk {
+	var all []sip.Trunk
+	for _, t := range c.Trunks {
+		all = append(all, sip.Trunk{Name: t.Name, Sources: t.Sources, Target: t.Target, Transport: t.Transport,
+			Username: t.Username, Password: string(t.Password), Domain: t.Domain})
 	}
 	return all
 }

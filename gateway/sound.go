@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 
@@ -28,12 +29,12 @@ type sounds struct {
 	loops     *wire.Loops
 	ports     *udp.Ports
 	browsers  *browser.Network
-	music     *music
+	music     atomic.Pointer[music] // replaced as a whole by Reload
 }
 
 // openSound opens the media port of the browsers and the range of the trunks, and reads the music.
 func (g *Gateway) openSound(context.Context) error {
-	o := g.cfg.Codecs.Opus
+	o := g.config().Codecs.Opus
 	coders, err := codec.New(codec.Options{Complexity: o.Complexity, Bitrate: o.Bitrate, FEC: o.FEC})
 	if err != nil {
 		return fmt.Errorf("codecs.opus: %w", err)
@@ -60,32 +61,34 @@ func (g *Gateway) openSound(context.Context) error {
 		return err
 	}
 	g.opened("RTP ports", func(context.Context) error { return s.ports.Close() })
-	advertise, err := addresses("webrtc.advertise", g.cfg.WebRTC.Advertise...)
+	advertise, err := addresses("webrtc.advertise", g.config().WebRTC.Advertise...)
 	if err != nil {
 		return err
 	}
-	s.browsers, err = browser.Listen(browser.Config{Listen: g.cfg.WebRTC.Listen, Advertise: advertise, Loops: s.loops, Metronome: s.metronome,
+	s.browsers, err = browser.Listen(browser.Config{Listen: g.config().WebRTC.Listen, Advertise: advertise, Loops: s.loops, Metronome: s.metronome,
 		Coders: s.coders, Metrics: s.metrics, Registry: g.metrics, Log: g.log})
 	if err != nil {
 		return fmt.Errorf("webrtc.listen: %w", err)
 	}
 	g.opened("WebRTC port", func(context.Context) error { return s.browsers.Close() })
-	if s.music, err = g.openMusic(s.metronome, s.coders); err != nil {
+	m, err := g.openMusic(s.metronome, s.coders)
+	if err != nil {
 		return err
 	}
+	s.music.Store(m)
 	g.sound = s
 	return nil
 }
 
 func (g *Gateway) openPorts(loops *wire.Loops) (*udp.Ports, error) {
-	bind, err := addresses("rtp.address", g.cfg.RTP.Address)
+	bind, err := addresses("rtp.address", g.config().RTP.Address)
 	if err != nil {
 		return nil, err
 	}
-	c := udp.PortsConfig{Bind: bind[0], Low: uint16(g.cfg.RTP.Ports.From), High: uint16(g.cfg.RTP.Ports.To), Rest: g.cfg.RTP.Rest,
+	c := udp.PortsConfig{Bind: bind[0], Low: uint16(g.config().RTP.Ports.From), High: uint16(g.config().RTP.Ports.To), Rest: g.config().RTP.Rest,
 		Loops: loops, Registry: g.metrics}
-	if g.cfg.RTP.Advertise != "" {
-		shown, err := addresses("rtp.advertise", g.cfg.RTP.Advertise)
+	if g.config().RTP.Advertise != "" {
+		shown, err := addresses("rtp.advertise", g.config().RTP.Advertise)
 		if err != nil {
 			return nil, err
 		}
@@ -108,7 +111,7 @@ func addresses(key string, texts ...string) ([]netip.Addr, error) {
 
 // Plain is RTP over UDP.
 func (s *sounds) Plain(l bridge.Line) (rtp.Session, error) {
-	silence := s.gateway.cfg.RTP.MediaTimeout
+	silence := s.gateway.config().RTP.MediaTimeout
 	if silence == 0 {
 		silence = -1 // never
 	}

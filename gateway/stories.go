@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"context"
+	"sync/atomic"
 
 	"github.com/cordboard/cordboard/api"
 	"github.com/cordboard/cordboard/bridge"
@@ -14,12 +15,15 @@ import (
 // stories brings the bridge's calls to the switchboard.
 type stories struct {
 	board  *switchboard.Switchboard
-	plan   map[string]routing.Plan // by trunk: how it writes national numbers
+	plan   atomic.Pointer[map[string]routing.Plan] // by trunk: how it writes national numbers; replaced as a whole
 	intent func(token, agent string) (api.Intent, bool)
 }
 
+// use follows other plans from the next call on.
+func (s *stories) use(plans map[string]routing.Plan) { s.plan.Store(&plans) }
+
 func (s *stories) FromTrunk(l call.Leg, in bridge.Incoming) {
-	plan := s.plan[in.Trunk]
+	plan := (*s.plan.Load())[in.Trunk]
 	caller := in.Caller
 	if !caller.Number.Withheld() {
 		caller.Number = plan.Normal(string(caller.Number))

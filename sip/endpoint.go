@@ -257,6 +257,13 @@ func (e *Endpoint) Drain(retryAfter time.Duration) {
 	e.drain.Store(max(1, int64(math.Ceil(retryAfter.Seconds()))))
 }
 
+// Reopen takes new calls again after a Drain. After Close it does nothing.
+func (e *Endpoint) Reopen() {
+	if e.base.Err() == nil {
+		e.drain.Store(0)
+	}
+}
+
 // draining is the Retry-After header while the endpoint refuses new calls.
 func (e *Endpoint) draining() (Header, bool) {
 	s := e.drain.Load()

@@ -147,36 +147,33 @@ func (d *Dialog) aimAtDevice(dev Device) (hop, error) {
 }
 
 func (d *Dialog) aimAtTrunk(ctx context.Context, to ToTrunk) (hop, error) {
-	for i := range d.e.cfg.Trunks {
-		t := &d.e.cfg.Trunks[i]
-		if t.Name != to.Trunk {
-			continue
-		}
-		if t.Target == "" {
-			return hop{}, fmt.Errorf("trunk %s has no target", t.Name)
-		}
-		host, port, err := splitHostPort(t.Target, 5060)
-		if err != nil {
-			return hop{}, fmt.Errorf("trunk %s: %w", t.Name, err)
-		}
-		remote, err := resolve(ctx, host, port)
-		if err != nil {
-			return hop{}, fmt.Errorf("trunk %s: %w", t.Name, err)
-		}
-		h := hop{network: "udp", remote: remote}
-		if t.Transport != "" {
-			h.network = t.Transport
-		}
-		d.target = sip.Uri{Scheme: "sip", User: escapeUser(to.Number), Host: host, Port: port}
-		if t.Domain != "" {
-			d.target.Host, d.target.Port = t.Domain, 0
-			// The domain need not lead to the trunk: the first request goes to its address as by a preloaded route.
-		}
-		d.remote.uri = sip.Uri{Scheme: "sip", User: d.target.User, Host: d.target.Host}
-		d.credential = &credential{username: t.Username, password: t.Password}
-		return h, nil
+	t := d.e.sources.named(to.Trunk)
+	if t == nil {
+		return hop{}, fmt.Errorf("no trunk %q", to.Trunk)
 	}
-	return hop{}, fmt.Errorf("no trunk %q", to.Trunk)
+	if t.Target == "" {
+		return hop{}, fmt.Errorf("trunk %s has no target", t.Name)
+	}
+	host, port, err := splitHostPort(t.Target, 5060)
+	if err != nil {
+		return hop{}, fmt.Errorf("trunk %s: %w", t.Name, err)
+	}
+	remote, err := resolve(ctx, host, port)
+	if err != nil {
+		return hop{}, fmt.Errorf("trunk %s: %w", t.Name, err)
+	}
+	h := hop{network: "udp", remote: remote}
+	if t.Transport != "" {
+		h.network = t.Transport
+	}
+	d.target = sip.Uri{Scheme: "sip", User: escapeUser(to.Number), Host: host, Port: port}
+	if t.Domain != "" {
+		d.target.Host, d.target.Port = t.Domain, 0
+		// The domain need not lead to the trunk: the first request goes to its address as by a preloaded route.
+	}
+	d.remote.uri = sip.Uri{Scheme: "sip", User: d.target.User, Host: d.target.Host}
+	d.credential = &credential{username: t.Username, password: t.Password}
+	return h, nil
 }
 
 // call sends the INVITE and reads its responses to the end.

@@ -5,19 +5,27 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // sources knows who may talk to us at all, and which trunk an address belongs to. A look-up costs a walk over the few
 // configured prefixes and keeps nothing of the address asked for.
 type sources struct {
-	trunks []trunkPrefix
-	phones []netip.Prefix
+	configured atomic.Pointer[networks]
 
 	mu      sync.RWMutex
 	dialled map[netip.Addr]time.Time // guarded by mu; addresses we sent a request to, until when they are known
+}
+
+// networks are what the configuration names. They are replaced as a whole, and never change.
+type networks struct {
+	trunks   []Trunk
+	prefixes []trunkPrefix
+	phones   []netip.Prefix
 }
 
 type trunkPrefix struct {
@@ -33,11 +41,21 @@ const dialledFor = time.Hour
 const maxDialled = 4096
 
 func newSources(cfg Config) (*sources, error) {
-	s := &sources{phones: cfg.PhoneNetworks, dialled: map[netip.Addr]time.Time{}}
-	for i := range cfg.Trunks {
-		t := &cfg.Trunks[i]
+	s := &sources{dialled: map[netip.Addr]time.Time{}}
+	n, err := newNetworks(cfg.Trunks, cfg.PhoneNetworks)
+	if err != nil {
+		return nil, err
+	}
+	s.configured.Store(n)
+	return s, nil
+}
+
+func newNetworks(trunks []Trunk, phones []netip.Prefix) (*networks, error) {
+	n := &networks{trunks: slices.Clone(trunks), phones: slices.Clone(phones)}
+	for i := range n.trunks {
+		t := &n.trunks[i]
 		for _, p := range t.Sources {
-			s.trunks = append(s.trunks, trunkPrefix{p.Masked(), t})
+			n.prefixes = append(n.prefixes, trunkPrefix{p.Masked(), t})
 		}
 		if t.Target == "" {
 			continue
@@ -47,16 +65,16 @@ func newSources(cfg Config) (*sources, error) {
 			return nil, fmt.Errorf("trunk %s: target %q: %w", t.Name, t.Target, err)
 		}
 		if a, err := netip.ParseAddr(host); err == nil {
-			s.trunks = append(s.trunks, trunkPrefix{netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), t})
+			n.prefixes = append(n.prefixes, trunkPrefix{netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), t})
 		}
 	}
-	return s, nil
+	return n, nil
 }
 
 // known reports whether a datagram or connection from a is worth reading.
 func (s *sources) known(a netip.Addr) bool {
 	a = a.Unmap()
-	if s.configured(a) {
+	if s.configured.Load().hold(a) {
 		return true
 	}
 	s.mu.RLock()
@@ -65,19 +83,19 @@ func (s *sources) known(a netip.Addr) bool {
 	return ok && time.Now().Before(until)
 }
 
-// configured reports whether the configuration names a network that holds a.
-func (s *sources) configured(a netip.Addr) bool {
-	for i := range s.trunks {
-		if s.trunks[i].prefix.Contains(a) {
+// hold reports whether the configuration names a network that holds a.
+func (n *networks) hold(a netip.Addr) bool {
+	for i := range n.prefixes {
+		if n.prefixes[i].prefix.Contains(a) {
 			return true
 		}
 	}
-	return s.phone(a)
+	return n.phone(a)
 }
 
-func (s *sources) phone(a netip.Addr) bool {
+func (n *networks) phone(a netip.Addr) bool {
 	a = a.Unmap()
-	for _, p := range s.phones {
+	for _, p := range n.phones {
 		if p.Contains(a) {
 			return true
 		}
@@ -85,25 +103,44 @@ func (s *sources) phone(a netip.Addr) bool {
 	return false
 }
 
+func (s *sources) phone(a netip.Addr) bool { return s.configured.Load().phone(a) }
+
 // trunk is the trunk whose prefix holds a, the longest prefix first; nil when there is none.
 func (s *sources) trunk(a netip.Addr) *Trunk {
 	a = a.Unmap()
+	n := s.configured.Load()
 	var best *Trunk
 	bits := -1
-	for i := range s.trunks {
-		if p := s.trunks[i].prefix; p.Contains(a) && p.Bits() > bits {
-			best, bits = s.trunks[i].trunk, p.Bits()
+	for i := range n.prefixes {
+		if p := n.prefixes[i].prefix; p.Contains(a) && p.Bits() > bits {
+			best, bits = n.prefixes[i].trunk, p.Bits()
 		}
 	}
 	return best
 }
 
+// named is the trunk of that name, nil when there is none.
+func (s *sources) named(name string) *Trunk {
+	n := s.configured.Load()
+	for i := range n.trunks {
+		if n.trunks[i].Name == name {
+			return &n.trunks[i]
+		}
+	}
+	return nil
+}
+
 // dial remembers an address that we are about to send a request to, unless it is known anyway.
 func (s *sources) dial(a netip.Addr) {
 	a = a.Unmap()
-	if s.configured(a) {
+	if s.configured.Load().hold(a) {
 		return
 	}
+	s.keep(a, dialledFor)
+}
+
+// keep lets an address be known for so long.
+func (s *sources) keep(a netip.Addr, d time.Duration) {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,8 +151,8 @@ func (s *sources) dial(a netip.Addr) {
 			}
 		}
 	}
-	if len(s.dialled) < maxDialled {
-		s.dialled[a] = now.Add(dialledFor)
+	if until := now.Add(d); len(s.dialled) < maxDialled && until.After(s.dialled[a]) {
+		s.dialled[a] = until
 	}
 }
 
