@@ -31,6 +31,7 @@ type Line struct {
 	Kind   string // labels its metrics: "trunk" or "phone"
 	Codecs []rtp.Codec
 	Keys   sdes.Protection
+	Alive  func(context.Context) bool // asks by SIP whether a party is there of whom nothing is heard
 }
 
 // Stories is whom the bridge brings calls to; each method returns when the call is over.

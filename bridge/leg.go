@@ -146,7 +146,15 @@ func (l *leg) makeSession(codecs []rtp.Codec) (rtp.Session, error) {
 	if l.browser {
 		return l.bridge.Sound.Browser("leg "+string(l.id), codecs)
 	}
-	return l.bridge.Sound.Plain(Line{Name: "leg " + string(l.id), Kind: l.kind, Codecs: codecs, Keys: l.keys})
+	return l.bridge.Sound.Plain(Line{Name: "leg " + string(l.id), Kind: l.kind, Codecs: codecs, Keys: l.keys, Alive: l.alive})
+}
+
+// alive asks the party's phone, or what stands for it, whether the call still exists there.
+func (l *leg) alive(ctx context.Context) bool {
+	l.mu.Lock()
+	d := l.dialog
+	l.mu.Unlock()
+	return d == nil || d.Alive(ctx)
 }
 
 // first moves a codec to the front of those allowed.

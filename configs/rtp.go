@@ -81,7 +81,10 @@ const (
 // Codecs is what trunks and desk phones are offered, and how Opus is encoded.
 type Codecs struct {
 	Trunk []CodecName `yaml:"trunk"` // in order of preference, unless the trunk says otherwise
-	Opus  OpusCoder   `yaml:"opus"`
+	// ComfortNoise offers comfort noise (RFC 3389), by which a far side may stop sending while it is quiet. Where it is
+	// offered to us it is taken in any case.
+	ComfortNoise bool      `yaml:"comfort_noise"`
+	Opus         OpusCoder `yaml:"opus"`
 }
 
 // OpusCoder is how we encode Opus.

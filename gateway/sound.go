@@ -116,7 +116,7 @@ func (s *sounds) Plain(l bridge.Line) (rtp.Session, error) {
 		silence = -1 // never
 	}
 	return udp.Open(udp.Config{Name: l.Name, Leg: l.Kind, Ports: s.ports, Metronome: s.metronome, Coders: s.coders, Metrics: s.metrics,
-		Log: s.gateway.log, Codecs: l.Codecs, Silence: silence, Protection: l.Keys})
+		Log: s.gateway.log, Codecs: l.Codecs, Silence: silence, Alive: l.Alive, Protection: l.Keys, Comfort: s.gateway.cfg.Codecs.ComfortNoise})
 }
 
 // Browser is WebRTC.

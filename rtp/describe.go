@@ -61,12 +61,19 @@ func (n *Negotiation) describeSound(b *bytes.Buffer, table []Format, d Direction
 	for _, f := range events {
 		fmt.Fprintf(b, " %d", f.Event)
 	}
+	comfort := comfortOf(table)
+	if comfort != 0 {
+		fmt.Fprintf(b, " %d", comfort)
+	}
 	b.WriteString("\r\n")
 	for _, c := range table {
 		n.describeCodec(b, &c)
 	}
 	for _, f := range events {
 		fmt.Fprintf(b, "a=rtpmap:%d telephone-event/%d\r\na=fmtp:%d 0-16\r\n", f.Event, f.eventClock(), f.Event)
+	}
+	if comfort != 0 {
+		fmt.Fprintf(b, "a=rtpmap:%d %s/%d\r\n", comfort, Comfort.Name, Comfort.Clock)
 	}
 	fmt.Fprintf(b, "a=ptime:%d\r\n", table[0].Ptime.Milliseconds())
 	if n.mux {
@@ -89,6 +96,16 @@ func (n *Negotiation) describeCodec(b *bytes.Buffer, f *Format) {
 		fmt.Fprintf(b, ";maxplaybackrate=%d;sprop-maxcapturerate=%d", n.terms.Playback, n.terms.Playback)
 	}
 	b.WriteString("\r\n")
+}
+
+// comfortOf is the payload type of comfort noise beside the codecs of a table; 0: none.
+func comfortOf(table []Format) uint8 {
+	for _, f := range table {
+		if f.Comfort != 0 {
+			return f.Comfort
+		}
+	}
+	return 0
 }
 
 func hasEvent(formats []Format, event uint8) bool {

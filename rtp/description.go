@@ -173,7 +173,7 @@ func (m *soundLine) names() string {
 // each of them.
 func formatsOf(m *mediaLine) []Format {
 	formats := make([]Format, 0, len(m.formats))
-	events, ptime := map[int]uint8{}, ptimeOf(m)
+	events, comfort, ptime := map[int]uint8{}, uint8(0), ptimeOf(m)
 	for _, n := range m.formats {
 		number, err := strconv.ParseUint(n, 10, 7)
 		if err != nil {
@@ -187,6 +187,9 @@ func formatsOf(m *mediaLine) []Format {
 			}
 			continue
 		}
+		if strings.EqualFold(name, Comfort.Name) && clock == Comfort.Clock && comfort == 0 {
+			comfort = pt
+		}
 		if codec, known := codecNamed(name, clock); known {
 			f := Format{Codec: codec, Payload: pt, Ptime: ptime}
 			f.readParameters(parameters(m, pt))
@@ -195,6 +198,9 @@ func formatsOf(m *mediaLine) []Format {
 	}
 	for i := range formats {
 		f := &formats[i]
+		if f.Codec.Clock == Comfort.Clock {
+			f.Comfort = comfort
+		}
 		if pt, ok := events[f.Codec.Clock]; ok {
 			f.Event = pt
 		} else if pt, ok := events[8000]; ok {
@@ -235,6 +241,8 @@ func mapping(m *mediaLine, pt uint8) (name string, clock int) {
 		return PCMA.Name, PCMA.Clock
 	case 9:
 		return G722.Name, G722.Clock
+	case comfortPayload:
+		return Comfort.Name, Comfort.Clock
 	}
 	return "payload type " + strconv.Itoa(int(pt)), 0
 }

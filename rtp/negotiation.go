@@ -17,6 +17,7 @@ type Terms struct {
 	// leg, 16000 towards a wide-band one; RFC 7587 section 6.1). 0: nothing is said.
 	Playback int
 	Name     string // in the o= line; "cordboard" when empty
+	Comfort  bool   // comfort noise is offered, too; where it is offered to us, it is taken in any case
 	Keys     Keys   // nil: nothing is protected, and SRTP is refused
 }
 
@@ -84,7 +85,11 @@ func (n *Negotiation) Offer() ([]byte, error) {
 		table = []Format{*n.received()}
 	} else {
 		for _, c := range n.terms.Codecs {
-			table = append(table, n.numbers.format(c))
+			f := n.numbers.format(c)
+			if n.terms.Comfort && c.Clock == Comfort.Clock {
+				f.Comfort = comfortPayload
+			}
+			table = append(table, f)
 		}
 	}
 	n.offered = table
@@ -201,6 +206,9 @@ func (n *Negotiation) Accept(answer []byte) (*Agreement, error) {
 		}
 		ours := n.offered[i]
 		ours.Event, ours.EventClock = 0, 0
+		if theirs.Comfort == 0 {
+			ours.Comfort = 0
+		}
 		if clock := theirs.eventClock(); theirs.Event != 0 {
 			ours.Event = *n.numbers.event(clock)
 			if clock != ours.Codec.Clock {
@@ -231,8 +239,10 @@ func receiving(table []Format) map[uint8]*Format {
 	m := map[uint8]*Format{}
 	for _, f := range table {
 		m[f.Payload] = &f
-		if _, taken := m[f.Event]; f.Event != 0 && !taken {
-			m[f.Event] = &f
+		for _, beside := range [...]uint8{f.Event, f.Comfort} {
+			if _, taken := m[beside]; beside != 0 && !taken {
+				m[beside] = &f
+			}
 		}
 	}
 	return m

@@ -8,7 +8,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/cordboard/cordboard/rtp"
 	"github.com/cordboard/cordboard/rtp/wire"
 )
 
@@ -85,28 +84,4 @@ func (s *Session) sendControl(packet []byte) {
 		return
 	}
 	_ = from.Send(sealed, path.wire) // a report is not repeated; the next one tells the same
-}
-
-// watch ends the session when the far side, which should send, has been silent for too long.
-func (s *Session) watch(now time.Time) {
-	agreed := s.agreed.Load()
-	if s.config.Silence < 0 || agreed == nil || s.Direction() != rtp.SendRecv {
-		return
-	}
-	last := *agreed
-	if heard := s.Quality().LastHeard; heard.After(last) {
-		last = heard
-	}
-	if heard := s.LastControl(); heard.After(last) {
-		last = heard
-	}
-	if now.Sub(last) < s.config.Silence {
-		return
-	}
-	select {
-	case <-s.done:
-	default:
-		s.err = ErrSilent
-		close(s.done)
-	}
 }

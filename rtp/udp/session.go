@@ -2,6 +2,7 @@ package udp
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -31,6 +32,7 @@ type Config struct {
 	Fill     time.Duration // see rtp.StreamConfig
 
 	Protection sdes.Protection // the zero value: plain RTP alone
+	Comfort    bool            // comfort noise is offered; see rtp.Terms
 
 	// LatchWindow is how long after a negotiation the far side may turn out to send from another address than its SDP
 	// says. 0: 10 s.
@@ -38,6 +40,10 @@ type Config struct {
 	// Silence is how long the far side may send neither RTP nor RTCP, while it should, before the session is done.
 	// During hold and in one-way media it does not count. 0: 60 s; negative: for ever.
 	Silence time.Duration
+	// Alive is asked by other means, when the far side has been silent for that long, whether it is there: one who is muted,
+	// or pauses (DTX), may send nothing for minutes. True: it is asked again after as long a silence. With it, held parties and
+	// those who only listen are watched as well. Nil: silence is enough. It must return soon after its context has ended.
+	Alive func(context.Context) bool
 	// Report is the mean time between our RTCP reports. 0: 5 s.
 	Report time.Duration
 }
@@ -47,9 +53,6 @@ const (
 	defaultLatchWindow = 10 * time.Second
 	defaultSilence     = 60 * time.Second
 )
-
-// ErrSilent says that the far side has sent nothing for too long.
-var ErrSilent = errors.New("no RTP and no RTCP from the far side")
 
 // Session is one party on plain RTP or, where keys are agreed, on SRTP; it implements rtp.Session.
 type Session struct {
@@ -70,8 +73,10 @@ type Session struct {
 	connectedOnce sync.Once
 	done          chan struct{}
 	err           error // written before done is closed
+	lost          sync.Once
 	closeOnce     sync.Once
 	reports       reports
+	doubt         doubt
 }
 
 // The interface this package is for.
@@ -90,12 +95,14 @@ func Open(c Config) (*Session, error) {
 		config: c, log: cmp.Or(c.Log, zap.NewNop()), ports: ports, latch: latch{window: c.LatchWindow}, keys: newKeys(c.Protection),
 		connected: make(chan struct{}), done: make(chan struct{}),
 	}
+	s.doubt.ctx, s.doubt.stop = context.WithCancel(context.Background())
 	s.Core = rtp.NewCore(rtp.CoreConfig{Name: c.Name, Leg: c.Leg, Metrics: c.Metrics, StreamConfig: rtp.StreamConfig{
 		Write: s.send, Spare: sdes.MaxOverhead, Metronome: c.Metronome, Coders: c.Coders, Fill: c.Fill,
 	}})
-	s.negotiation = rtp.NewNegotiation(rtp.Terms{Local: s.Local(), Codecs: c.Codecs, Playback: c.Playback, Keys: s.keys.terms()})
+	s.negotiation = rtp.NewNegotiation(rtp.Terms{Local: s.Local(), Codecs: c.Codecs, Playback: c.Playback, Comfort: c.Comfort, Keys: s.keys.terms()})
 	if err := errors.Join(ports.rtp.Read(s.take), ports.control.Read(s.takeControlPort)); err != nil {
 		c.Ports.give(ports)
+		s.doubt.stop()
 		s.Core.Close()
 		return nil, fmt.Errorf("open an RTP session: %w", err)
 	}
@@ -193,6 +200,7 @@ func (s *Session) Close() error {
 	s.closeOnce.Do(func() {
 		s.Out().Close()
 		s.stopReports()
+		s.doubt.settle()
 		s.sendControl(s.Farewell(time.Now()))
 		s.ports.rtp.Stop() // the socket itself rests with the pool
 		s.ports.control.Stop()
