@@ -30,8 +30,8 @@ func (d *doubt) settle() {
 	d.asking.Wait()
 }
 
-// patience is how long the answer to whether the far side is there may take: longer than SIP repeats a request.
-const patience = 40 * time.Second
+// patience is how long the answer to whether the far side is there may take: SIP over UDP asks five times meanwhile.
+const patience = 8 * time.Second
 
 // watch looks whether the far side has been silent for too long, and asks for it, or ends the session.
 func (s *Session) watch(now time.Time) {
