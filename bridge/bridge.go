@@ -160,9 +160,9 @@ func (b *Bridge) codecsOf(d *sip.Dialog) []rtp.Codec {
 // keysOf is how the sound of a trunk is protected; no trunk: that of a desk phone.
 func (b *Bridge) keysOf(trunk string) sdes.Protection {
 	if trunk == "" {
-		return b.Policy.PhoneKeys
+		return b.policy.Load().PhoneKeys
 	}
-	return b.Policy.TrunkKeys[trunk]
+	return b.policy.Load().TrunkKeys[trunk]
 }
 
 func kindOf(trunk string, browser bool) string {

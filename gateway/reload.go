@@ -16,7 +16,8 @@ import (
 
 // live are the parts of a configuration that can be changed while calls are up; everything else waits for a restart.
 func live(path string) bool {
-	sections := []string{"node.drain_timeout", "log.level", "sip.phone_networks", "codecs.trunk", "webrtc.codecs", "trunks", "agents", "agent_ranges",
+	sections := []string{"node.drain_timeout", "log.level", "sip.phone_networks", "rtp.media_timeout", "rtp.srtp", "rtp.suites",
+		"codecs.trunk", "codecs.comfort_noise", "webrtc.codecs", "trunks", "agents", "agent_ranges",
 		"queues", "plan"}
 	return slices.ContainsFunc(sections, func(s string) bool {
 		rest, ok := strings.CutPrefix(path, s)
@@ -72,6 +73,7 @@ func (g *Gateway) reload() (done api.Reloaded, err error) {
 func merged(old, c *configs.Config) *configs.Config {
 	m := *old
 	m.Node.Drain, m.Log.Level, m.SIP.PhoneNetworks = c.Node.Drain, c.Log.Level, c.SIP.PhoneNetworks
+	m.RTP.MediaTimeout, m.RTP.SRTP, m.RTP.Suites, m.Codecs.ComfortNoise = c.RTP.MediaTimeout, c.RTP.SRTP, c.RTP.Suites, c.Codecs.ComfortNoise
 	m.Codecs.Trunk, m.WebRTC.Codecs = c.Codecs.Trunk, c.WebRTC.Codecs
 	m.Trunks, m.Agents, m.AgentRanges, m.Queues, m.Plan = c.Trunks, c.Agents, c.AgentRanges, c.Queues, c.Plan
 	m.Warnings = c.Warnings

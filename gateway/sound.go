@@ -111,12 +111,13 @@ func addresses(key string, texts ...string) ([]netip.Addr, error) {
 
 // Plain is RTP over UDP.
 func (s *sounds) Plain(l bridge.Line) (rtp.Session, error) {
-	silence := s.gateway.config().RTP.MediaTimeout
+	c := s.gateway.config()
+	silence := c.RTP.MediaTimeout
 	if silence == 0 {
 		silence = -1 // never
 	}
 	return udp.Open(udp.Config{Name: l.Name, Leg: l.Kind, Ports: s.ports, Metronome: s.metronome, Coders: s.coders, Metrics: s.metrics,
-		Log: s.gateway.log, Codecs: l.Codecs, Silence: silence, Alive: l.Alive, Protection: l.Keys, Comfort: s.gateway.cfg.Codecs.ComfortNoise})
+		Log: s.gateway.log, Codecs: l.Codecs, Silence: silence, Alive: l.Alive, Protection: l.Keys, Comfort: c.Codecs.ComfortNoise})
 }
 
 // Browser is WebRTC.
