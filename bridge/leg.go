@@ -196,6 +196,7 @@ func (l *leg) serve(d *sip.Dialog, then func()) {
 	l.mu.Lock()
 	l.dialog = d
 	l.mu.Unlock()
+	d.Refresh(l.reoffer, l.reaccept)
 	l.bridge.work.Go(func() {
 		l.listen(d)
 		close(l.served)

@@ -113,7 +113,8 @@ func trunksOf(c *configs.Config) []sip.Trunk {
 	var all []sip.Trunk
 	for _, t := range c.Trunks {
 		all = append(all, sip.Trunk{Name: t.Name, Sources: t.Sources, Target: t.Target, Transport: t.Transport,
-			Username: t.Username, Password: string(t.Password), Domain: t.Domain})
+			Username: t.Username, Password: string(t.Password), Domain: t.Domain,
+			Timer: sip.SessionTimer{Expires: t.SessionTimer, Min: t.SessionMin}, Reliable: reliability(t.Reliable)})
 	}
 	return all
 }
