@@ -61,7 +61,7 @@ func entryOf(c *configs.Config, d configs.Destination, n call.Number, flows map[
 	switch {
 	case d.Queue != "":
 		f := flows[d.Queue]
-		return routing.Entry{To: routing.ToQueue{Queue: d.Queue}, Flow: f.Flow, Budget: f.Budget}
+		return routing.Entry{To: routing.ToQueue{Queue: d.Queue, Early: d.Early}, Flow: f.Flow, Budget: f.Budget}
 	case d.Agent != "":
 		return routing.Entry{To: routing.ToAgent{Agent: d.Agent}}
 	}
