@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 	"go.uber.org/zap"
@@ -106,6 +107,25 @@ func (d *Dialog) sendWaiting() {
 	}
 }
 
+// awaitPRACK waits for the PRACK of a response that is out, for as long as it takes when it must not be overtaken, and
+// else for a moment: there are callers who do not expect the answer before.
+func (d *Dialog) awaitPRACK(acked <-chan struct{}, needed bool) {
+	if acked == nil {
+		return
+	}
+	var moment <-chan time.Time
+	if !needed {
+		limit := time.NewTimer(d.e.cfg.Timeouts.T1)
+		defer limit.Stop()
+		moment = limit.C
+	}
+	select {
+	case <-acked:
+	case <-d.ctx.Done():
+	case <-moment:
+	}
+}
+
 // settleReliable waits until a session description that was sent reliably is acknowledged, and ends the rest: a 2xx may
 // not overtake it (RFC 3262 section 3). told says that the 2xx needs none any more.
 func (d *Dialog) settleReliable() (told bool) {
@@ -119,12 +139,7 @@ func (d *Dialog) settleReliable() (told bool) {
 	acked := r.acked
 	needed := acked != nil && len(r.waiting) > 0 && len(r.waiting[0].Body()) > 0
 	d.mu.Unlock()
-	if needed {
-		select {
-		case <-acked:
-		case <-d.ctx.Done():
-		}
-	}
+	d.awaitPRACK(acked, needed)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	select {
