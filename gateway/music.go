@@ -97,7 +97,7 @@ func (h shelf) load(key, file string, builtin sound.Builtin) (*sound.Sound, erro
 func (s *sounds) Music(queue string) call.Source { return s.music.Load().of(queue) }
 
 // Ringback is what a caller hears in the place of a callee's ringing.
-func (s *sounds) Ringback() call.Source { return s.music.ringing }
+func (s *sounds) Ringback() call.Source { return s.music.Load().ringing }
 
 // Arrival is what a caller hears when he enters the queue: its welcome, if it has one, then its music.
 func (s *sounds) Arrival(queue string) call.Source {
