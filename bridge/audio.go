@@ -122,7 +122,7 @@ func endingOf(err error, far call.By) call.Ending {
 		e.Reason, e.Code = call.Cancelled, 0
 	case sip.Rejected:
 		e.Reason = call.ReasonOfSIP(ended.Status)
-	case sip.NoACK, sip.FlowLost:
+	case sip.NoACK, sip.FlowLost, sip.Expired:
 		e.Reason = call.SignalLost
 	case sip.TimedOut:
 		e.Reason = call.Unreachable

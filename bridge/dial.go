@@ -25,6 +25,9 @@ type Invitation struct {
 	Queue  string
 	With   call.Leg // whom the answering party will talk to
 	Rings  func()   // called once, when the far side is alerting
+	// Early is called with the far side's sound when some comes before the answer, and with nil when it has stopped
+	// though the far side rings on. Nil: nobody is interested. By a trunk only.
+	Early func(heard call.Source)
 }
 
 // Dial rings and returns the leg that answered. ctx bounds the dialling; the error is a *call.Ended.
@@ -178,14 +181,17 @@ func (b *Bridge) invite(ctx context.Context, endpoint *sip.Endpoint, i Invitatio
 		return nil, &call.Ended{Ending: endingOfSound(err)}
 	}
 	start := time.Now()
+	early := l.listenEarly(i.Early)
 	d, sdp, err := endpoint.Invite(ctx, sip.Invitation{
 		To: to, GivenUp: toldWhy, From: sip.Address{Display: i.From.Name, User: string(shown(i))}, Privacy: shown(i) == "", Offer: offer, Headers: headers(i),
-		Progress: func(status int, _ []byte) {
+		Progress: func(status int, sdp []byte) {
+			early.progress(status, sdp)
 			if status == 180 || status == 183 {
 				rings()
 			}
 		},
 	})
+	early.stop()
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}

@@ -36,6 +36,7 @@ type leg struct {
 	answer   []byte      // guarded by mu: the SDP of our 200
 	fault    error       // guarded by mu: why there is no session
 	rung     bool        // guarded by mu
+	early    bool        // guarded by mu: a 183 was sent
 	answered sync.Mutex  // held while Answer is under way
 	up       bool        // guarded by answered
 	dealing  sync.Mutex  // held while the session makes or takes a description: the ACK of Answer, and what listen serves
@@ -64,7 +65,7 @@ func (l *leg) Ring(context.Context) error {
 	if !first {
 		return context.Cause(l.ctx)
 	}
-	if err := l.dialog.Progress(180, nil); err != nil && l.ctx.Err() == nil {
+	if err := l.ringing(); err != nil && l.ctx.Err() == nil {
 		return err
 	}
 	return context.Cause(l.ctx)
@@ -204,6 +205,7 @@ func (l *leg) serve(d *sip.Dialog, then func()) {
 	l.mu.Lock()
 	l.dialog = d
 	l.mu.Unlock()
+	d.Refresh(l.reoffer, l.reaccept)
 	l.bridge.work.Go(func() {
 		l.listen(d)
 		close(l.served)

@@ -14,7 +14,7 @@ import (
 // grant does what the far side asks for inside its dialog, or says that it cannot be done.
 func (l *leg) grant(r *sip.Request) {
 	switch r.Method {
-	case "INVITE", "UPDATE":
+	case "INVITE", "UPDATE", "PRACK":
 		l.renegotiate(r)
 	case "INFO":
 		l.info(r)
@@ -82,6 +82,19 @@ func (l *leg) offerBack(r *sip.Request, session rtp.Session) {
 		}
 	}
 }
+
+// reoffer is the session as it is, for a re-INVITE that only shows that we are here (RFC 4028).
+func (l *leg) reoffer() ([]byte, error) {
+	session := l.sound()
+	if session == nil {
+		return nil, &rtp.Unacceptable{Why: "there is no sound yet"}
+	}
+	l.dealing.Lock()
+	defer l.dealing.Unlock()
+	return session.Offer()
+}
+
+func (l *leg) reaccept(answer []byte) error { return l.accept(l.sound(), answer) }
 
 // refuseOffer leaves the session as it was (RFC 3261 section 14.2).
 func (l *leg) refuseOffer(r *sip.Request, err error) {

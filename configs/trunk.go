@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/cordboard/cordboard/call"
 )
@@ -19,16 +20,25 @@ type Trunk struct {
 	Username  string         `yaml:"username"`  // for a carrier that challenges our calls; empty: it does not
 	Password  Secret         `yaml:"password"`
 	Domain    string         `yaml:"domain"` // host of From and To; empty: our address and the target
-	Codecs    []CodecName    `yaml:"codecs"` // in order of preference; empty: as in codecs.trunk
-	SRTP      SRTP           `yaml:"srtp"`   // off, preferred or required; empty: as in rtp.srtp
-	Suites    []Suite        `yaml:"suites"` // of SRTP, in order of our offers; empty: as in rtp.suites
+	// SessionTimer is the session interval that we ask for (RFC 4028), so that a call whose far side is gone ends; 0:
+	// none, but one that the far side asks for is kept.
+	SessionTimer time.Duration `yaml:"session_timer"`
+	SessionMin   time.Duration `yaml:"session_min"` // the shortest interval that we agree to
+	// Reliable is whether provisional responses are acknowledged (RFC 3262): off, supported or required.
+	Reliable string      `yaml:"reliable"`
+	Codecs   []CodecName `yaml:"codecs"` // in order of preference; empty: as in codecs.trunk
+	SRTP     SRTP        `yaml:"srtp"`   // off, preferred or required; empty: as in rtp.srtp
+	Suites   []Suite     `yaml:"suites"` // of SRTP, in order of our offers; empty: as in rtp.suites
 	// HomeRegion is the country (ISO 3166) in whose way the trunk writes national numbers, such as "FI" for "0401234567".
 	HomeRegion string `yaml:"home_region"`
 	// DefaultNumber is shown to those we call when nothing else is chosen.
 	DefaultNumber call.Number `yaml:"default_number"`
 }
 
-func (t *Trunk) setDefaults() { t.Transport = "udp" }
+func (t *Trunk) setDefaults() {
+	t.Transport, t.Reliable = "udp", "supported"
+	t.SessionTimer, t.SessionMin = 30*time.Minute, 90*time.Second
+}
 
 func (c *checker) checkTrunks() {
 	all := c.cfg.Trunks
@@ -61,6 +71,11 @@ func (c *checker) checkTrunks() {
 			c.bad(path+".domain", t.Domain, "is neither a host nor an address; write one without a port")
 		}
 		oneOf(c, path+".transport", t.Transport, "udp", "tcp")
+		c.between(path+".session_min", t.SessionMin, 90*time.Second, time.Hour) // RFC 4028 section 5 allows no less
+		if t.SessionTimer != 0 {
+			c.between(path+".session_timer", t.SessionTimer, t.SessionMin, 24*time.Hour)
+		}
+		oneOf(c, path+".reliable", t.Reliable, "off", "supported", "required")
 		c.codecs(path+".codecs", t.Codecs, false)
 		c.trunkKeys(path, &t)
 		c.region(path+".home_region", t.HomeRegion)

@@ -57,7 +57,7 @@ func (p premises) AgentOfUser(user string) (string, bool) {
 func (g *Gateway) openSignalling(context.Context) error {
 	c := g.config().SIP
 	settings := sip.Config{Log: g.log, Metrics: g.metrics, UDP: c.UDP, TCP: c.TCP, UserAgent: c.UserAgent, Realm: c.Realm, Algorithms: c.Digest,
-		PhoneNetworks: c.PhoneNetworks, Users: g.guard,
+		PhoneNetworks: c.PhoneNetworks, Users: g.guard, PhoneTimer: sip.SessionTimer{Expires: c.Timeouts.Session},
 		Timeouts: sip.Timeouts{KeepAlive: c.Timeouts.KeepAlive, FlowGrace: c.Timeouts.FlowGrace},
 		Door:     sip.DoorConfig{Path: "/sip", Origins: g.origins(), TrustedProxies: g.config().HTTP.TrustedProxies, Authenticate: g.guard.Authenticate}}
 	if c.Advertise != "" {
@@ -85,6 +85,17 @@ func (g *Gateway) openSignalling(context.Context) error {
 	})
 	g.log.Info("signalling is open", zap.Strings("udp", c.UDP), zap.Strings("tcp", c.TCP))
 	return nil
+}
+
+// reliability reads the word of the configuration, which has been checked.
+func reliability(word string) sip.Reliability {
+	switch word {
+	case "off":
+		return sip.Unsupported
+	case "required":
+		return sip.Required
+	}
+	return sip.Supported
 }
 
 // origins are the pages that may open our SIP socket and API: our own and those the configuration names.

@@ -14,6 +14,7 @@ import (
 type music struct {
 	player  *sound.Player
 	playing map[string]rtp.Source
+	ringing rtp.Source
 	welcome map[string]*sound.Sound
 }
 
@@ -30,6 +31,9 @@ func (g *Gateway) readMusic(c *configs.Config, p *sound.Player) (*music, error) 
 		return nil, err
 	}
 	all.playing[""] = own
+	if all.ringing, err = from.playing("", configs.RingingSound); err != nil {
+		return nil, err
+	}
 	for i, q := range c.Queues {
 		if q.Music != "" {
 			s, err := from.playing(fmt.Sprintf("queues[%d].music", i), q.Music)
@@ -91,6 +95,9 @@ func (h shelf) load(key, file string, builtin sound.Builtin) (*sound.Sound, erro
 
 // Music is what a caller of that queue hears while he waits or is on hold.
 func (s *sounds) Music(queue string) call.Source { return s.music.Load().of(queue) }
+
+// Ringback is what a caller hears in the place of a callee's ringing.
+func (s *sounds) Ringback() call.Source { return s.music.Load().ringing }
 
 // Arrival is what a caller hears when he enters the queue: its welcome, if it has one, then its music.
 func (s *sounds) Arrival(queue string) call.Source {

@@ -61,7 +61,7 @@ func entryOf(c *configs.Config, d configs.Destination, n call.Number, flows map[
 	switch {
 	case d.Queue != "":
 		f := flows[d.Queue]
-		return routing.Entry{To: routing.ToQueue{Queue: d.Queue}, Flow: f.Flow, Budget: f.Budget}
+		return routing.Entry{To: routing.ToQueue{Queue: d.Queue, Early: d.Early}, Flow: f.Flow, Budget: f.Budget}
 	case d.Agent != "":
 		return routing.Entry{To: routing.ToAgent{Agent: d.Agent}}
 	}
@@ -113,7 +113,8 @@ func trunksOf(c *configs.Config) []sip.Trunk {
 	var all []sip.Trunk
 	for _, t := range c.Trunks {
 		all = append(all, sip.Trunk{Name: t.Name, Sources: t.Sources, Target: t.Target, Transport: t.Transport,
-			Username: t.Username, Password: string(t.Password), Domain: t.Domain})
+			Username: t.Username, Password: string(t.Password), Domain: t.Domain,
+			Timer: sip.SessionTimer{Expires: t.SessionTimer, Min: t.SessionMin}, Reliable: reliability(t.Reliable)})
 	}
 	return all
 }

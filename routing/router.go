@@ -183,6 +183,9 @@ func (r *Router) follow(plan Decision, a Advice) (d Decision, words, outcome str
 			return plan, fmt.Sprintf("queue %q, which does not exist", clip(a.Queue)), "unusable"
 		}
 		to := ToQueue{Queue: a.Queue, Priority: a.Priority, Language: a.Language}
+		if q, ok := plan.(ToQueue); ok {
+			to.Early = q.Early
+		}
 		if id, ok := r.house.AgentOfUser(a.UserID); ok {
 			to.Preferred, to.HoldFor = id, r.settings.HoldFor
 		}

@@ -28,6 +28,7 @@ type Config struct {
 	PhoneNetworks []netip.Prefix // where desk phones may register from
 	Users         Users          // who may register and call; nil: nobody
 	Door          DoorConfig     // browsers
+	PhoneTimer    SessionTimer   // of desk phones; a browser is not asked for one, our OPTIONS are its sign of life
 	MaxDialogs    int            // more inbound calls than this are refused with 503; default 5000
 
 	Timeouts Timeouts
@@ -42,6 +43,8 @@ type Trunk struct {
 	Username  string         // for a trunk that challenges us (RFC 3261 section 22); empty: it must not
 	Password  string
 	Domain    string // host part of From and To towards the trunk; empty: our address and the target's host
+	Timer     SessionTimer
+	Reliable  Reliability
 }
 
 // Users says who may register and call.
@@ -116,6 +119,7 @@ func (c Config) withDefaults() Config {
 	}
 	or(&c.Door.HandshakeTimeout, 10*time.Second)
 	c.Timeouts = c.Timeouts.withDefaults()
+	c.PhoneTimer = c.PhoneTimer.withDefaults()
 	return c
 }
 

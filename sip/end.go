@@ -73,6 +73,7 @@ func (d *Dialog) close() {
 		if d.grace != nil {
 			d.grace.Stop()
 		}
+		d.life.end()
 		d.mu.Unlock()
 		d.e.dialogs.ended(d)
 		close(d.gone)

@@ -102,6 +102,7 @@ func (e *Endpoint) caller(ctx context.Context, inv Invitation) (*Dialog, error) 
 	d := e.newDialog(newTag(), newTag(), e.log)
 	d.caller, d.calling, d.provisional = true, make(chan struct{}), make(chan *sip.Response, maxAsks)
 	d.local.tag, d.localSeq = d.name.tag, 1
+	d.life.wish, d.reliability = e.policyTo(inv.To)
 	h, err := d.aim(ctx, inv.To)
 	if err != nil {
 		return nil, err
@@ -122,6 +123,27 @@ func (e *Endpoint) caller(ctx context.Context, inv Invitation) (*Dialog, error) 
 	d.dialled = unescapeUser(d.target.User)
 	d.network, d.source = h.network, flow{Transport: h.network, Remote: h.remote}
 	return d, nil
+}
+
+// policyTo is what we want of whom we call.
+func (e *Endpoint) policyTo(to Target) (SessionTimer, Reliability) {
+	switch to := to.(type) {
+	case ToTrunk:
+		if t := e.sources.named(to.Trunk); t != nil {
+			return t.Timer, t.Reliable
+		}
+	case ToDevice:
+		return e.userPolicy(&to.Device), Supported
+	}
+	return SessionTimer{}.withDefaults(), Supported
+}
+
+// supported are the option tags that the far side may use towards us.
+func (d *Dialog) supported() string {
+	if d.reliability == Unsupported {
+		return unreliable
+	}
+	return supported
 }
 
 // aim sets where the call goes.
@@ -191,7 +213,7 @@ func (d *Dialog) call(inv Invitation) ([]byte, error) {
 		switch {
 		case err != nil:
 			return nil, err
-		case attempt < maxChallenges && d.ctx.Err() == nil && d.challenged(req, res):
+		case attempt < maxChallenges && d.ctx.Err() == nil && (d.challenged(req, res) || d.brief(res)):
 			d.mu.Lock()
 			d.localSeq++
 			d.mu.Unlock()
@@ -251,7 +273,10 @@ func (d *Dialog) inviteRequest(inv Invitation) (*sip.Request, hop, error) {
 	if inv.Privacy {
 		headers = append(headers[:len(headers):len(headers)], Header{"Privacy", "id"})
 	}
-	d.dress(req, h, inv.Offer, mimeSDP, headers)
+	if d.reliability == Required {
+		headers = append(headers[:len(headers):len(headers)], Header{"Require", "100rel"})
+	}
+	d.dress(req, h, inv.Offer, mimeSDP, append(headers[:len(headers):len(headers)], d.timing()...))
 	return req, h, nil
 }
 
@@ -267,11 +292,11 @@ func (d *Dialog) follows(tx *sip.ClientTx, req *sip.Request, inv Invitation) (*s
 		case res := <-d.provisional:
 			provisional = true
 			if over != nil {
-				d.progressed(res, inv)
+				d.progressed(req, res, inv)
 			}
 		case res := <-tx.Responses():
 			if !res.IsProvisional() {
-				d.progressedBefore(inv)
+				d.progressedBefore(req, inv)
 				return res, nil
 			}
 			provisional = true
@@ -295,11 +320,11 @@ func (d *Dialog) follows(tx *sip.ClientTx, req *sip.Request, inv Invitation) (*s
 }
 
 // progressedBefore takes the provisional responses that arrived before the final one.
-func (d *Dialog) progressedBefore(inv Invitation) {
+func (d *Dialog) progressedBefore(req *sip.Request, inv Invitation) {
 	for d.ctx.Err() == nil {
 		select {
 		case res := <-d.provisional:
-			d.progressed(res, inv)
+			d.progressed(req, res, inv)
 		default:
 			return
 		}
@@ -307,11 +332,14 @@ func (d *Dialog) progressedBefore(inv Invitation) {
 }
 
 // progressed takes a provisional response: it may bring the far side's tag, address and early media.
-func (d *Dialog) progressed(res *sip.Response, inv Invitation) {
+func (d *Dialog) progressed(req *sip.Request, res *sip.Response, inv Invitation) {
 	if res.StatusCode == 100 {
 		return
 	}
 	d.learn(res)
+	if !d.acknowledgeEarly(req, res, inv) {
+		return
+	}
 	if inv.Progress != nil {
 		sdp, _ := sdpOf(res)
 		inv.Progress(res.StatusCode, sdp)
@@ -339,9 +367,12 @@ func (d *Dialog) learn(res *sip.Response) {
 func (d *Dialog) answeredBy(req *sip.Request, res *sip.Response, inv Invitation) ([]byte, error) {
 	d.learn(res)
 	body, _ := sdpOf(res)
+	if body == nil {
+		body = d.earlyAnswer(res)
+	}
 	var answer []byte
 	var late error
-	if inv.Offer == nil && inv.Answer != nil && d.ctx.Err() == nil {
+	if inv.Offer == nil && inv.Answer != nil && !d.prack.answer && d.ctx.Err() == nil {
 		answer, late = inv.Answer(body)
 	}
 	d.mu.Lock()
@@ -352,6 +383,7 @@ func (d *Dialog) answeredBy(req *sip.Request, res *sip.Response, inv Invitation)
 	d.phase = up
 	over := d.over
 	d.mu.Unlock()
+	d.agreed(res)
 	switch {
 	case over: // it crossed our CANCEL: the far side believes in a call
 		if how := d.how(); !how.Remote {

@@ -54,6 +54,7 @@ func newNetworks(trunks []Trunk, phones []netip.Prefix) (*networks, error) {
 	n := &networks{trunks: slices.Clone(trunks), phones: slices.Clone(phones)}
 	for i := range n.trunks {
 		t := &n.trunks[i]
+		t.Timer = t.Timer.withDefaults()
 		for _, p := range t.Sources {
 			n.prefixes = append(n.prefixes, trunkPrefix{p.Masked(), t})
 		}

@@ -68,6 +68,7 @@ const (
 	NoACK     Why = "no-ack"    // our 2xx was never acknowledged
 	FlowLost  Why = "flow-lost" // the browser's socket went and did not come back
 	TimedOut  Why = "timed-out" // no answer at all to our INVITE
+	Expired   Why = "expired"   // nobody refreshed the session in time (RFC 4028)
 	Broken    Why = "broken"    // transport error, a panic, anything that should not happen
 	Stopped   Why = "stopped"   // the endpoint was closed
 )

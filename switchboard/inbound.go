@@ -70,12 +70,12 @@ func (c *story) refuse(d routing.Refuse) {
 	c.ended(d.Ending)
 }
 
-// queue answers the caller, lets him wait, and rings one agent after another until one takes him or he leaves.
+// queue lets the caller in, lets him wait, and rings one agent after another until one takes him or he leaves.
 func (c *story) queue(d routing.ToQueue) {
 	customer := c.teller
 	settings, _ := c.Queues.Settings(d.Queue)
 	customer.Audio().Hear(c.Sounds.Arrival(d.Queue))
-	if err := customer.Answer(customer.Context()); err != nil {
+	if err := c.admit(d); err != nil {
 		return
 	}
 	ctx := customer.Context()
@@ -100,6 +100,14 @@ func (c *story) queue(d routing.ToQueue) {
 			return
 		}
 	}
+}
+
+// admit lets the caller hear the queue: answered, or before the answer where the plan says so.
+func (c *story) admit(d routing.ToQueue) error {
+	if d.Early {
+		return c.teller.Early(c.teller.Context())
+	}
+	return c.teller.Answer(c.teller.Context())
 }
 
 // turn rings the agent whose turn it is; true when the call is over, false when the caller waits on.
@@ -192,7 +200,7 @@ func (c *story) forward(d routing.ToNumber) {
 	ctx, cancel := context.WithTimeoutCause(c.teller.Context(), c.Settings.Ring, &call.Ended{Ending: call.Ending{By: call.ByCustomer, Reason: call.NoAnswer}})
 	defer cancel()
 	try := call.Attempt{Number: d.Number, At: time.Now(), Why: "dial plan"}
-	leg, err := c.Dialer.Dial(ctx, Invitation{Call: r.ID, Out: d, From: r.Customer, With: c.teller, Rings: func() { c.rings("") }})
+	leg, err := c.Dialer.Dial(ctx, Invitation{Call: r.ID, Out: d, From: r.Customer, With: c.teller, Rings: func() { c.rings("") }, Early: c.early(ctx)})
 	if err != nil {
 		e := call.EndingOfError(err)
 		try.Outcome = e.Reason
