@@ -10,7 +10,7 @@ import (
 type Reservation struct {
 	desk    *Desk
 	agent   string
-	call    call.ID
+	call    call.ID // guarded by desk.mu
 	handled bool // guarded by desk.mu: the call reached her
 }
 
@@ -50,6 +50,15 @@ func (r *Reservation) work(w Work) {
 		if s.held == r {
 			s.work = w
 			r.handled = r.handled || w == Connected
+		}
+	})
+}
+
+// Serves says that she now has another call than the one that she was reserved for.
+func (r *Reservation) Serves(c call.ID) {
+	r.desk.change(r.agent, func(s *seat) {
+		if s.held == r {
+			r.call = c
 		}
 	})
 }

@@ -29,17 +29,18 @@ type leg struct {
 	sounds  chan struct{} // closed when there is a session
 	served  chan struct{} // closed when listen has ended
 
-	mu       sync.Mutex
-	dialog   *sip.Dialog // guarded by mu until it is known, then unchanged
-	allowed  []rtp.Codec // guarded by mu: what may be negotiated, the preferred one first
-	session  rtp.Session // guarded by mu: nil until something is heard or answered
-	answer   []byte      // guarded by mu: the SDP of our 200
-	fault    error       // guarded by mu: why there is no session
-	rung     bool        // guarded by mu
-	early    bool        // guarded by mu: a 183 was sent
-	answered sync.Mutex  // held while Answer is under way
-	up       bool        // guarded by answered
-	dealing  sync.Mutex  // held while the session makes or takes a description: the ACK of Answer, and what listen serves
+	mu        sync.Mutex
+	dialog    *sip.Dialog // guarded by mu until it is known, then unchanged
+	allowed   []rtp.Codec // guarded by mu: what may be negotiated, the preferred one first
+	session   rtp.Session // guarded by mu: nil until something is heard or answered
+	answer    []byte      // guarded by mu: the SDP of our 200
+	fault     error       // guarded by mu: why there is no session
+	rung      bool        // guarded by mu
+	early     bool        // guarded by mu: a 183 was sent
+	referrals int         // guarded by mu: REFERs accepted
+	answered  sync.Mutex  // held while Answer is under way
+	up        bool        // guarded by answered
+	dealing   sync.Mutex  // held while the session makes or takes a description: the ACK of Answer, and what listen serves
 }
 
 func (b *Bridge) newLeg(id call.ID, d *sip.Dialog, p call.Party) *leg {
@@ -206,6 +207,7 @@ func (l *leg) serve(d *sip.Dialog, then func()) {
 	l.dialog = d
 	l.mu.Unlock()
 	d.Refresh(l.reoffer, l.reaccept)
+	d.Attach(l)
 	l.bridge.work.Go(func() {
 		l.listen(d)
 		close(l.served)

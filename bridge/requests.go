@@ -18,7 +18,9 @@ func (l *leg) grant(r *sip.Request) {
 		l.renegotiate(r)
 	case "INFO":
 		l.info(r)
-	case "MESSAGE", "NOTIFY", "REFER":
+	case "REFER":
+		l.refer(r)
+	case "MESSAGE", "NOTIFY":
 		l.respond(r, 501, "Not Implemented", nil)
 	default:
 		l.respond(r, 501, "Not Implemented", nil)

@@ -56,6 +56,9 @@ func (t *Turn) Taken() (release func()) {
 	return func() { t.held.Release(t.distributor.wrapUp(t.ticket.Queue)) }
 }
 
+// Serves says that she goes on with another call than the one that she was taken for.
+func (t *Turn) Serves(c call.ID) { t.held.Serves(c) }
+
 // Missed says that she did not: the caller goes back to his place, and she is not asked again at once.
 func (t *Turn) Missed(call.Reason) {
 	t.settle.Do(func() {

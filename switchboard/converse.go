@@ -10,7 +10,7 @@ import (
 // converse joins the caller with who answered, and returns when one of them has left. Both are hung up then.
 func (c *story) converse(answered call.Leg, id string) {
 	caller := c.teller
-	defer func() { answered.Hangup(c.snapshot().Ending) }()
+	defer func() { c.hangupOthers(c.snapshot().Ending) }()
 	// Sound first, then the signalling that says so: the first word is not lost while the ACK travels.
 	caller.Audio().Hear(answered.Audio())
 	answered.Audio().Hear(caller.Audio())
@@ -23,18 +23,18 @@ func (c *story) converse(answered call.Leg, id string) {
 
 	talk := conversation{story: c, caller: caller, answered: answered}
 	defer talk.unhold()
-	for {
+	for !talk.over {
 		select {
-		case <-caller.Context().Done():
-			c.ended(call.EndingOf(caller.Context()))
-			return
-		case <-answered.Context().Done():
-			c.ended(call.EndingOf(answered.Context()))
-			return
-		case w := <-caller.Wishes():
-			talk.grant(w, caller, answered)
-		case w := <-answered.Wishes():
-			talk.grant(w, answered, caller)
+		case <-talk.caller.Context().Done():
+			talk.ends(call.EndingOf(talk.caller.Context()))
+		case <-talk.answered.Context().Done():
+			talk.ends(call.EndingOf(talk.answered.Context()))
+		case w := <-talk.caller.Wishes():
+			talk.grant(w, talk.caller, talk.answered)
+		case w := <-talk.answered.Wishes():
+			talk.grant(w, talk.answered, talk.caller)
+		case m := <-c.meetings:
+			talk.meet(m)
 		}
 	}
 }
@@ -53,6 +53,13 @@ type conversation struct {
 	caller, answered call.Leg
 	holder           call.Leg // nil: nobody holds
 	since            time.Time
+	over             bool
+}
+
+// ends notes how the conversation ended.
+func (t *conversation) ends(e call.Ending) {
+	t.over = true
+	t.ended(e)
 }
 
 // grant does what one of the two wished for.
@@ -66,9 +73,11 @@ func (t *conversation) grant(w call.Wish, from, other call.Leg) {
 		}
 	case call.Digits:
 		other.Audio().Digits(w.Tones)
-	case call.Consult, call.Complete, call.Abandon, call.Transfer:
+	case call.Transfer:
+		t.transfer(w, from, other)
+	case call.Consult, call.Complete, call.Abandon:
 		// The signalling has refused what the switchboard does not offer yet; a wish that comes all the same is noted.
-		t.log.Warn("wish not granted: transfers are not offered")
+		t.log.Warn("wish not granted: consultations are not offered")
 	}
 }
 
@@ -82,6 +91,12 @@ func (t *conversation) hold(from, other call.Leg) {
 	t.saw(call.Held, from.Party().Agent)
 }
 
+// join lets the two hear each other.
+func (t *conversation) join() {
+	t.caller.Audio().Hear(t.answered.Audio())
+	t.answered.Audio().Hear(t.caller.Audio())
+}
+
 // unhold joins the two again and notes how long it took.
 func (t *conversation) unhold() {
 	if t.holder == nil {
@@ -89,8 +104,7 @@ func (t *conversation) unhold() {
 	}
 	held, by := time.Since(t.since), t.holder.Party().Agent
 	t.holder = nil
-	t.caller.Audio().Hear(t.answered.Audio())
-	t.answered.Audio().Hear(t.caller.Audio())
+	t.join()
 	t.update(func(r *call.Record) {
 		if n := len(r.Segments); n > 0 {
 			r.Segments[n-1].Held += held

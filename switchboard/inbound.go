@@ -86,7 +86,12 @@ func (c *story) queue(d routing.ToQueue) {
 	}
 	ticket := &queue.Ticket{Call: c.record.ID, Queue: d.Queue, Priority: settings.Priority + d.Priority, Preferred: d.Preferred, HoldFor: d.HoldFor, Entered: time.Now()}
 	defer c.Queues.Leave(ticket)
-	c.update(func(r *call.Record) { r.Queue, r.Queued = d.Queue, ticket.Entered })
+	c.update(func(r *call.Record) {
+		r.Queue = d.Queue
+		if r.Answered.IsZero() { // else he has waited already, and was handed back
+			r.Queued = ticket.Entered
+		}
+	})
 	c.Ledger.Note(c.snapshot())
 	c.log.Info("queued", zap.String("queue", d.Queue))
 	c.saw(call.Queued, "")
@@ -122,8 +127,8 @@ func (c *story) turn(turn *queue.Turn, patience time.Duration) (over bool) {
 		turn.Missed(reason)
 		return false
 	}
-	release := turn.Taken()
-	defer release()
+	c.sits(turn.Agent, &seat{release: turn.Taken(), serves: turn.Serves})
+	defer c.leave(turn.Agent)
 	c.converse(leg, turn.Agent)
 	return true
 }
@@ -135,7 +140,8 @@ func (c *story) direct(id string) {
 		c.ended(call.Ending{By: call.ByAgent, Reason: c.whyNot(id)})
 		return
 	}
-	defer held.Release(0)
+	c.sits(id, seatOf(held))
+	defer c.leave(id)
 	leg, reason := c.present(id, "called directly", c.Settings.Ring, held.Ringing)
 	if leg == nil {
 		c.ended(call.Ending{By: call.ByAgent, Reason: reason})

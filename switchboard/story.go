@@ -2,6 +2,7 @@ package switchboard
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,11 +18,14 @@ type story struct {
 	teller call.Leg // the customer's, or for an outbound call the agent's until the customer answered
 	log    *zap.Logger
 
-	closed chan struct{} // closed when the ledger has the closed record
+	closed   chan struct{} // closed when the ledger has the closed record
+	meetings chan meeting  // what other calls want of this one, while two talk in it
 
 	mu     sync.Mutex
-	record call.Record // guarded by mu: the story writes it, and so does whoever found out who the customer is
-	other  call.Leg    // guarded by mu: whom we dialled, once answered
+	record call.Record      // guarded by mu: the story writes it, and so does whoever found out who the customer is
+	others []call.Leg       // guarded by mu: whom we dialled, once answered, and whoever came from another call
+	seats  map[string]*seat // guarded by mu: the agents in this call, by id
+	told   bool             // guarded by mu: the story is over, no seat may be taken in it
 }
 
 // begin opens the record and starts to ask who the customer is. The caller defers end.
@@ -29,7 +33,7 @@ func (s *Switchboard) begin(teller call.Leg, r call.Record) *story {
 	if r.Started.IsZero() {
 		r.Started = time.Now()
 	}
-	c := &story{Switchboard: s, teller: teller, record: r, closed: make(chan struct{}),
+	c := &story{Switchboard: s, teller: teller, record: r, closed: make(chan struct{}), meetings: make(chan meeting), seats: make(map[string]*seat),
 		log: s.Log.WithLazy(zap.String("call", string(r.ID)))}
 	s.calls.add(c)
 	s.meter.began()
@@ -63,6 +67,7 @@ func (c *story) end() {
 	})
 	r := c.snapshot()
 	c.hangup(r.Ending)
+	c.leaveAll()
 	c.Ledger.Close(r)
 	close(c.closed)
 	c.meter.ended(r)
@@ -74,7 +79,14 @@ func (c *story) end() {
 func (c *story) dialled(l call.Leg) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.other = l
+	c.others = append(c.others, l)
+}
+
+// handsOver takes a leg out of the story, because it goes on in another one; it is not hung up at the end.
+func (c *story) handsOver(l call.Leg) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.others = slices.DeleteFunc(c.others, func(o call.Leg) bool { return o == l })
 }
 
 // early lets the caller hear what the called party's side plays before the answer: a carrier's announcement, the ringing
@@ -92,12 +104,16 @@ func (c *story) early(ctx context.Context) func(call.Source) {
 }
 
 func (c *story) hangup(e call.Ending) {
-	c.mu.Lock()
-	other := c.other
-	c.mu.Unlock()
 	c.teller.Hangup(e)
-	if other != nil {
-		other.Hangup(e)
+	c.hangupOthers(e)
+}
+
+func (c *story) hangupOthers(e call.Ending) {
+	c.mu.Lock()
+	others := slices.Clone(c.others)
+	c.mu.Unlock()
+	for _, l := range others {
+		l.Hangup(e)
 	}
 }
 
