@@ -136,6 +136,28 @@ func ReasonOfSIP(status int) Reason {
 	return Failed
 }
 
+// ReasonOfCause is what a cause of the telephone network means (Q.850), which a carrier's gateway sends along in a Reason
+// header field (RFC 3326); "" when it says nothing more than the SIP status.
+func ReasonOfCause(q850 int) Reason {
+	switch q850 {
+	case 1, 2, 3, 22, 28:
+		return NotFound
+	case 17:
+		return Busy
+	case 18, 19:
+		return NoAnswer
+	case 20, 27:
+		return Unreachable
+	case 21:
+		return Declined
+	case 34, 42, 44, 47:
+		return Overloaded
+	case 57, 58, 65, 88:
+		return NotAcceptable
+	}
+	return ""
+}
+
 // HTTP is the status by which the API tells of this ending when it prevented what was asked for.
 func (e Ending) HTTP() int {
 	switch e.Reason {

@@ -135,7 +135,10 @@ func lists(m fields, name, token string) bool {
 }
 
 // splitList takes a comma-separated header value apart (RFC 3261 section 7.3.1).
-func splitList(s string) []string {
+func splitList(s string) []string { return splitOutside(s, ',') }
+
+// splitOutside takes a text apart at a separator outside quotes and angle brackets.
+func splitOutside(s string, separator byte) []string {
 	var out []string
 	quoted, bracket, start := false, 0, 0
 	for i := 0; i < len(s); i++ {
@@ -149,7 +152,7 @@ func splitList(s string) []string {
 			bracket++
 		case c == '>' && bracket > 0:
 			bracket--
-		case c == ',' && bracket == 0:
+		case c == separator && bracket == 0:
 			out = appendTrimmed(out, s[start:i])
 			start = i + 1
 		}
