@@ -70,7 +70,7 @@ func partIn(feature string) (part, bool) {
 				h.t.Error(err)
 			}
 		}}, true
-	case "hold", "reinvite", "retransmission", "session-timer", "100rel":
+	case "hold", "reinvite", "retransmission", "session-timer", "100rel", "refused-requests":
 		return part{annasNumber, "Answered", answers}, true
 	case "offerless", "overtaken":
 		return part{annasNumber, "Answered", hears}, true

@@ -30,7 +30,7 @@ func Causes(reason string) []Cause {
 				n, err := strconv.ParseUint(v, 10, 16)
 				c.Code, known = int(n), err == nil
 			case "text":
-				c.Text = unquotedText(strings.Trim(v, `"`))
+				c.Text = unquotedText(strings.TrimSuffix(strings.TrimPrefix(v, `"`), `"`))
 			}
 		}
 		if known {
