@@ -67,7 +67,7 @@ func TestAReInviteWithoutAnOffer(t *testing.T) {
 }
 
 // A re-INVITE that cannot be served is refused and leaves the sound as it was (RFC 3261 section 14.2).
-func TestARefusedReInviteLeavesTheCall(t *testing.T) {
+func TestB35_ARefusedReInviteLeavesTheCall(t *testing.T) {
 	h := newHouse(t)
 	c, story := h.talks(lab.CallOptions{Sound: lab.Tone(440, -16)})
 	story.Audio().Hear(story.Audio())
