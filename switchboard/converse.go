@@ -22,6 +22,7 @@ func (c *story) converse(answered call.Leg, id string) {
 	c.joins(p)
 
 	talk := conversation{story: c, caller: caller, answered: answered}
+	defer func() { c.sounded(talk.caller, talk.answered) }() // those who are there at the end; who left before was noted then
 	defer talk.unhold()
 	for !talk.over {
 		select {
