@@ -251,10 +251,33 @@ func contentType(value string) string {
 func addressOf(display string, uri *sip.Uri) Address {
 	a := Address{Display: unquotedText(display), User: unescapeUser(uri.User), Host: uri.Host}
 	if uri.Scheme == "tel" { // RFC 3966
-		a.User, _, _ = strings.Cut(uri.Raw(), ";")
-		a.Host = ""
+		a.User, a.Host = unescapeUser(uri.Raw()), ""
 	}
+	a.User = plainNumber(a.User)
 	return a
+}
+
+// plainNumber is a telephone number without its parameters. One that is local to a country's code becomes global by it
+// (RFC 3966 section 5.1.5), and the marks that make it easier to read are left out.
+func plainNumber(user string) string {
+	number, params, parameters := strings.Cut(user, ";")
+	global := strings.HasPrefix(number, "+")
+	if !global && !parameters || strings.Trim(number, "+0123456789-.()*#") != "" {
+		return user
+	}
+	number = strings.Map(func(r rune) rune {
+		if strings.ContainsRune("-.()", r) {
+			return -1
+		}
+		return r
+	}, number)
+	for p := range strings.SplitSeq(params, ";") {
+		k, v, _ := strings.Cut(p, "=")
+		if strings.EqualFold(k, "phone-context") && strings.HasPrefix(v, "+") && !global {
+			return v + number
+		}
+	}
+	return number
 }
 
 // phrases are the usual reason phrases (RFC 3261 section 21).
