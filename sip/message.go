@@ -20,8 +20,8 @@ const (
 	allow      = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE, REFER, NOTIFY, PRACK"
 	accept     = "application/sdp"
 	mimeSDP    = "application/sdp"
-	supported  = "timer, 100rel" // option tags that a peer may require
-	unreliable = "timer"         // to whom provisional responses are not acknowledged
+	supported  = "timer, 100rel, replaces" // option tags that a peer may require
+	unreliable = "timer, replaces"         // where provisional responses are not acknowledged
 )
 
 // newTag makes a tag or Call-ID: 130 random bits, so that nobody guesses the name of a dialog.
