@@ -184,6 +184,7 @@ func (b *Bridge) invite(ctx context.Context, endpoint *sip.Endpoint, i Invitatio
 	early := l.listenEarly(i.Early)
 	d, sdp, err := endpoint.Invite(ctx, sip.Invitation{
 		To: to, GivenUp: toldWhy, From: sip.Address{Display: i.From.Name, User: string(shown(i))}, Privacy: shown(i) == "", Offer: offer, Headers: headers(i),
+		Early: func(d *sip.Dialog) { early.rang <- d },
 		Progress: func(status int, sdp []byte) {
 			early.progress(status, sdp)
 			if status == 180 || status == 183 {
@@ -200,8 +201,10 @@ func (b *Bridge) invite(ctx context.Context, endpoint *sip.Endpoint, i Invitatio
 	}
 	answered = true
 	l.up = true
-	err = session.Accept(sdp) // before anything that the far side may ask for next: one negotiates at a time
-	l.serve(d, l.giveBack)    // nobody waits for the end of a leg that was dialled
+	if !early.changed {
+		err = session.Accept(sdp) // before anything that the far side may ask for next: one negotiates at a time
+	}
+	l.serve(d, l.giveBack) // nobody waits for the end of a leg that was dialled
 	if err != nil {
 		l.log.Warn("answer not usable", zap.Error(err))
 		l.Hangup(call.Ending{By: call.ByUs, Reason: call.NotAcceptable})

@@ -154,3 +154,39 @@ func TestACallerHearsTheQueueBeforeTheAnswer(t *testing.T) {
 		t.Errorf("Task %v", task)
 	}
 }
+
+// A caller in the queue talks to nobody, and is answered all the same whatever his phone asks for.
+func TestB33_ACallerInTheQueueMayHoldAndRefresh(t *testing.T) {
+	h := openHouse(t, demoHouse("127.0.0.1:9"))
+	customer := h.dial(h.carrier(lab.PCMA()), mainNumber, lab.CallOptions{Sound: lab.Tone(440, -16)})
+	customer.MustAnswer(t, patience)
+	for what, do := range map[string]func() error{
+		"hold":   func() error { return customer.Hold(h.soon()) },
+		"resume": func() error { return customer.Resume(h.soon()) },
+		"a key":  func() error { return customer.Info(h.soon(), '5') },
+	} {
+		if err := do(); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if r, err := customer.Request(h.soon(), "UPDATE", "", ""); err != nil || r.Status != 200 {
+		t.Errorf("UPDATE: %v %v", r, err)
+	}
+	if err := customer.Resume(h.soon()); err != nil {
+		t.Fatal(err)
+	}
+	anna := h.rings(h.phone("anna", lab.PCMA()), 0)
+	if err := anna.Answer(h.soon()); err != nil {
+		t.Fatal(err)
+	}
+	h.connected(anna)
+	anna.Say(lab.Tone(annasTone, -16))
+	customer.Ear().MustHear(t, annasTone, patience, time.Second)
+	anna.Ear().MustHear(t, 440, patience, time.Second)
+	if got := anna.Ear().Digits(); got != "" {
+		t.Errorf("keys pressed in the queue reach anna: %q", got)
+	}
+	if err := customer.Bye(h.soon()); err != nil {
+		t.Error(err)
+	}
+}

@@ -65,6 +65,27 @@ func TestB3_WhenTheStoryEndsTheFarSideIsLetGo(t *testing.T) {
 	waitUntil(t, "nothing to be left", func() bool { return e.dialogs.count() == 0 })
 }
 
+func TestWhoWouldTakeOverACallByHimselfIsNotLet(t *testing.T) {
+	dialogs := make(chan *Dialog, 1)
+	e := open(t, answering(dialogs))
+	l, d := called(t, e, dialogs)
+	for replaces, status := range map[string]int{
+		l.callID + ";to-tag=" + tagOf(l.to) + ";from-tag=" + tagOf(l.from): 403,
+		l.callID + ";to-tag=x;from-tag=y":                                  481,
+		"nonsense":                                                         481,
+	} {
+		other := l.p.newLeg("1234")
+		other.invite(someSDP, "Require: replaces", "Replaces: "+replaces)
+		if m := l.p.final("INVITE"); m.status() != status {
+			t.Errorf("Replaces %s: %s", replaces, m.start)
+		}
+		other.ack(status, "")
+	}
+	if d.Context().Err() != nil {
+		t.Error(d.how())
+	}
+}
+
 func TestB34_ARequestBelongsToItsDialogWhateverSocketItComesBy(t *testing.T) {
 	dialogs := make(chan *Dialog, 1)
 	e := open(t, answering(dialogs))

@@ -32,6 +32,16 @@ func (e *Endpoint) inbound(req *sip.Request, tx *sip.ServerTx, a *arrival) {
 	if !ok {
 		return
 	}
+	if replaces := header(req, "Replaces"); replaces != "" {
+		// Some phones transfer with Replaces only towards who says that he knows it. That means us as the one who joins
+		// the two calls (REFER); who would take over a call by himself is not let (RFC 3891 section 3).
+		status := 403
+		if e.named(replaces) == nil {
+			status = 481
+		}
+		refuse(status, "")
+		return
+	}
 	timer, reliability := e.policyOf(origin, device)
 	if least, brief := timer.tooBrief(req); brief {
 		refuse(422, "", least)

@@ -330,7 +330,7 @@ func TestEachBranchOfAForkIsAcknowledgedByItself(t *testing.T) {
 }
 
 func TestARequiredTrunkIsToldSoAndOneWithoutIsNot(t *testing.T) {
-	for policy, want := range map[Reliability][2]string{Required: {"timer, 100rel", "100rel"}, Unsupported: {"timer", ""}} {
+	for policy, want := range map[Reliability][2]string{Required: {supported, "100rel"}, Unsupported: {unreliable, ""}} {
 		at := reserve(t)
 		e := open(t, nil, trunkTo(at), reliableTrunk(policy))
 		p := newPhoneAt(t, e, at)

@@ -87,6 +87,13 @@ func (l *fakeLeg) hearing() string {
 	return l.hears.SourceName()
 }
 
+// told is how often the party was sent early sound, and how often it was answered.
+func (l *fakeLeg) told() (early, answered int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.early, l.answered
+}
+
 type named string
 
 func (n named) SourceName() string { return string(n) }

@@ -11,6 +11,7 @@ type meter struct {
 	active prometheus.Gauge
 	total  *prometheus.CounterVec
 	toRing prometheus.Histogram
+	handed *prometheus.CounterVec
 }
 
 func newMeter(r prometheus.Registerer) meter {
@@ -18,8 +19,9 @@ func newMeter(r prometheus.Registerer) meter {
 		active: prometheus.NewGauge(prometheus.GaugeOpts{Name: "cordboard_calls_active", Help: "Calls that go on."}),
 		total:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordboard_calls_total", Help: "Calls that are over, by direction and by the reason they ended."}, []string{"direction", "ending"}),
 		toRing: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "cordboard_invite_to_ring_seconds", Help: "From the INVITE to the first ring at an agent, or at who was called.", Buckets: []float64{.002, .005, .01, .025, .05, .1, .25, .5, 1, 2, 5, 15, 60, 300}}),
+		handed: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordboard_transfers_total", Help: "Transfers, by kind (blind, attended) and by what came of them; transferred is success."}, []string{"kind", "ending"}),
 	}
-	r.MustRegister(m.active, m.total, m.toRing)
+	r.MustRegister(m.active, m.total, m.toRing, m.handed)
 	return m
 }
 

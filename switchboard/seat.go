@@ -65,7 +65,7 @@ func (c *story) leave(id string) {
 
 func (c *story) leaveAll() {
 	c.mu.Lock()
-	c.told = true
+	c.empty = true
 	ids := make([]string, 0, len(c.seats))
 	for id := range c.seats {
 		ids = append(ids, id)
@@ -81,7 +81,7 @@ func (c *story) inherits(id string, s *seat) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	mine := c.seats[id]
-	if c.told || mine == nil || mine.release != nil {
+	if c.empty || mine == nil || mine.release != nil {
 		return false
 	}
 	c.seats[id] = s

@@ -25,7 +25,7 @@ type story struct {
 	record call.Record      // guarded by mu: the story writes it, and so does whoever found out who the customer is
 	others []call.Leg       // guarded by mu: whom we dialled, once answered, and whoever came from another call
 	seats  map[string]*seat // guarded by mu: the agents in this call, by id
-	told   bool             // guarded by mu: the story is over, no seat may be taken in it
+	empty  bool             // guarded by mu: the story is over, no seat may be taken in it
 }
 
 // begin opens the record and starts to ask who the customer is. The caller defers end.

@@ -24,10 +24,7 @@ const (
 // transfer hands the other party on, because an agent wishes so. She may hang up at once: whatever becomes of it, the
 // other party is not left alone by her going. It fails, and she is there still: the two are joined again.
 func (t *conversation) transfer(w call.Transfer, from, other call.Leg) {
-	told := w.Told
-	if told == nil {
-		told = func(call.Ending) {}
-	}
+	told := t.told(w)
 	if from.Party().Outside() {
 		told(call.Ending{By: call.ByUs, Reason: call.Forbidden})
 		return
@@ -51,6 +48,22 @@ func (t *conversation) transfer(w call.Transfer, from, other call.Leg) {
 		t.handToQueue(d, from, other, told)
 	case routing.Refuse:
 		told(d.Ending)
+	}
+}
+
+// told tells the phone, if it asks, and counts.
+func (t *conversation) told(w call.Transfer) func(call.Ending) {
+	kind := "blind"
+	if w.Instead != nil {
+		kind = "attended"
+	}
+	return func(e call.Ending) {
+		if e != (call.Ending{}) {
+			t.meter.handed.WithLabelValues(kind, string(e.Reason)).Inc()
+		}
+		if w.Told != nil {
+			w.Told(e)
+		}
 	}
 }
 
