@@ -96,6 +96,7 @@ type Call struct {
 	UserID   string            `json:"user_id,omitempty" doc:"The agent's Salesforce User id"`
 	Attempts []Attempt         `json:"attempts" nullable:"false" doc:"Each time it rang somewhere"`
 	Segments []Segment         `json:"segments" nullable:"false" doc:"Stretches of conversation, one an agent"`
+	Sounds   []Sound           `json:"sounds" nullable:"false" doc:"How each leg sounded, once its conversation is over"`
 	Routing  *Routing          `json:"routing,omitempty" doc:"Why the call went where it went, in words"`
 	Context  map[string]string `json:"context,omitempty" doc:"What the page that started the call said of it"`
 }
@@ -116,6 +117,22 @@ type Segment struct {
 	From        time.Time  `json:"from"`
 	To          *time.Time `json:"to,omitempty" doc:"Absent: it goes on"`
 	HeldSeconds float64    `json:"held_seconds"`
+}
+
+// Sound is how one leg sounded.
+type Sound struct {
+	Agent            string  `json:"agent,omitempty" doc:"Whose leg; absent: that of somebody outside"`
+	Codec            string  `json:"codec,omitempty" doc:"That we sent"`
+	Protected        bool    `json:"protected" doc:"SRTP"`
+	Received         uint64  `json:"received" doc:"Packets"`
+	Lost             uint64  `json:"lost" doc:"Packets missing in what was received"`
+	Late             uint64  `json:"late" doc:"Packets that came too late to be heard"`
+	Sent             uint64  `json:"sent" doc:"Packets"`
+	FarLost          float64 `json:"far_lost" doc:"Fraction of our packets that the far side reported lost last, 0 to 1"`
+	JitterSeconds    float64 `json:"jitter_seconds"`
+	RoundTripSeconds float64 `json:"round_trip_seconds" doc:"0: unknown"`
+	MOS              float64 `json:"mos" doc:"Estimate by the E-model of how it is to talk over the line as we hear it, 1 to 4.5; 0: nothing was heard"`
+	FarMOS           float64 `json:"far_mos,omitempty" doc:"The same of what they hear of us; absent: they have not reported"`
 }
 
 // Routing tells why a call went where it went.
@@ -177,7 +194,7 @@ func summaryShapes(records []call.Record) []CallSummary {
 
 func callShape(r call.Record) Call {
 	c := Call{CallSummary: summaryShape(r), Trunk: r.Trunk, UserID: r.UserID, Context: r.Context,
-		Attempts: make([]Attempt, 0, len(r.Attempts)), Segments: make([]Segment, 0, len(r.Segments))}
+		Attempts: make([]Attempt, 0, len(r.Attempts)), Segments: make([]Segment, 0, len(r.Segments)), Sounds: make([]Sound, 0, len(r.Sounds))}
 	for _, a := range r.Attempts {
 		c.Attempts = append(c.Attempts, Attempt{Agent: a.Agent, Number: string(a.Number), At: a.At.UTC(),
 			TookSeconds: seconds(a.Took), Outcome: string(a.Outcome), Why: a.Why})
@@ -185,10 +202,18 @@ func callShape(r call.Record) Call {
 	for _, s := range r.Segments {
 		c.Segments = append(c.Segments, Segment{Agent: s.Agent, From: s.From.UTC(), To: moment(s.To), HeldSeconds: seconds(s.Held)})
 	}
+	for _, s := range r.Sounds {
+		c.Sounds = append(c.Sounds, soundShape(s))
+	}
 	if t := r.Routing; t != (call.Trace{}) {
 		c.Routing = &Routing{Plan: t.Plan, Asked: t.Asked, Answered: t.Answered, Done: t.Done, TookSeconds: seconds(t.Took)}
 	}
 	return c
+}
+
+func soundShape(s call.Sound) Sound {
+	return Sound{Agent: s.Agent, Codec: s.Codec, Protected: s.Protected, Received: s.Received, Lost: s.Lost, Late: s.Late, Sent: s.Sent,
+		FarLost: s.FarLost, JitterSeconds: s.Jitter.Seconds(), RoundTripSeconds: s.RoundTrip.Seconds(), MOS: s.MOS, FarMOS: s.FarMOS}
 }
 
 // moment is t in UTC, or nothing when it never came.

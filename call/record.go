@@ -24,6 +24,7 @@ type Record struct {
 
 	Attempts []Attempt `json:"attempts,omitempty"`
 	Segments []Segment `json:"segments,omitempty"`
+	Sounds   []Sound   `json:"sounds,omitempty"` // how the legs sounded, at most the last 20
 	Routing  Trace     `json:"routing,omitzero"`
 	Match    Match     `json:"match,omitzero"`
 	Ending   Ending    `json:"ending,omitzero"`
@@ -115,6 +116,7 @@ func (r *Record) Clone() Record {
 	c := *r
 	c.Attempts = append([]Attempt(nil), r.Attempts...)
 	c.Segments = append([]Segment(nil), r.Segments...)
+	c.Sounds = append([]Sound(nil), r.Sounds...)
 	c.Match.People = append([]Person(nil), r.Match.People...)
 	if r.Context != nil {
 		c.Context = make(map[string]string, len(r.Context))

@@ -152,7 +152,7 @@ func (c *Core) Quality() Quality {
 	return Quality{
 		Received: r.formerReceived + r.received, Sent: sent,
 		Lost: r.formerLost + r.lost(), Late: c.late.Load(), Jitter: r.jitterTime(),
-		RoundTrip: c.far.roundTrip, FarLost: c.far.lost, LastHeard: r.last,
+		RoundTrip: c.far.roundTrip, FarLost: c.far.lost, Reported: c.far.reports > 0, LastHeard: r.last,
 	}
 }
 

@@ -109,6 +109,7 @@ type Quality struct {
 	Jitter    time.Duration // interarrival jitter of what we receive
 	RoundTrip time.Duration // from RTCP; 0 unknown
 	FarLost   float64       // fraction the far side reports lost, 0…1
+	Reported  bool          // the far side has reported on what it hears of us
 	LastHeard time.Time     // arrival of the last valid packet
 }
 

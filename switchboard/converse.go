@@ -10,6 +10,7 @@ import (
 // converse joins the caller with who answered, and returns when one of them has left. Both are hung up then.
 func (c *story) converse(answered call.Leg, id string) {
 	caller := c.teller
+	defer c.noteSounds()
 	defer func() { c.hangupOthers(c.snapshot().Ending) }()
 	// Sound first, then the signalling that says so: the first word is not lost while the ACK travels.
 	caller.Audio().Hear(answered.Audio())

@@ -404,6 +404,8 @@ export interface components {
             segments: components["schemas"]["Segment"][];
             /** @description Outbound: the display number */
             shown?: string;
+            /** @description How each leg sounded, once its conversation is over */
+            sounds: components["schemas"]["Sound"][];
             /** Format: date-time */
             started: string;
             /**
@@ -740,6 +742,56 @@ export interface components {
              * @description Absent: it goes on
              */
             to?: string;
+        };
+        Sound: {
+            /** @description Whose leg; absent: that of somebody outside */
+            agent?: string;
+            /** @description That we sent */
+            codec?: string;
+            /**
+             * Format: double
+             * @description Fraction of our packets that the far side reported lost last, 0 to 1
+             */
+            far_lost: number;
+            /**
+             * Format: double
+             * @description The same of what they hear of us; absent: they have not reported
+             */
+            far_mos?: number;
+            /** Format: double */
+            jitter_seconds: number;
+            /**
+             * Format: int64
+             * @description Packets that came too late to be heard
+             */
+            late: number;
+            /**
+             * Format: int64
+             * @description Packets missing in what was received
+             */
+            lost: number;
+            /**
+             * Format: double
+             * @description Estimate by the E-model of how it is to talk over the line as we hear it, 1 to 4.5; 0: nothing was heard
+             */
+            mos: number;
+            /** @description SRTP */
+            protected: boolean;
+            /**
+             * Format: int64
+             * @description Packets
+             */
+            received: number;
+            /**
+             * Format: double
+             * @description 0: unknown
+             */
+            round_trip_seconds: number;
+            /**
+             * Format: int64
+             * @description Packets
+             */
+            sent: number;
         };
         User: {
             /**
