@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"sync"
 	"testing"
@@ -206,7 +207,7 @@ func demoAt(ip string) *configs.Config {
 // desktopAt is an agent's desk phone on that network.
 func (h *house) desktopAt(ip, id string, formats ...lab.Format) *lab.Phone {
 	h.t.Helper()
-	p, err := lab.NewPhone(lab.PhoneOptions{Server: h.sip(), Domain: "cordboard", User: id, Password: "demo-" + id, Bind: ip + ":0", Media: ip, Formats: formats})
+	p, err := lab.NewPhone(lab.PhoneOptions{Server: h.sip(), Domain: "cordboard", User: id, Password: "demo-" + id, Bind: net.JoinHostPort(ip, "0"), Media: ip, Formats: formats})
 	if err != nil {
 		h.t.Fatal(err)
 	}

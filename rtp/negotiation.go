@@ -17,8 +17,10 @@ type Terms struct {
 	// leg, 16000 towards a wide-band one; RFC 7587 section 6.1). 0: nothing is said.
 	Playback int
 	Name     string // in the o= line; "cordboard" when empty
-	Comfort  bool   // comfort noise is offered, too; where it is offered to us, it is taken in any case
-	Keys     Keys   // nil: nothing is protected, and SRTP is refused
+	// Reaches tells the addresses we can send to, of an IP family at least; nil: all.
+	Reaches func(netip.Addr) bool
+	Comfort bool // comfort noise is offered, too; where it is offered to us, it is taken in any case
+	Keys    Keys // nil: nothing is protected, and SRTP is refused
 }
 
 // Keys agree on the protection of the sound, by a transport and the crypto attributes of an m-line (RFC 4568). A method
@@ -141,7 +143,7 @@ func (n *Negotiation) answer(d *description, media *soundLine) ([]byte, error) {
 	if !ok {
 		return nil, &Unacceptable{Why: "no common codec; offered are " + media.names()}
 	}
-	remote, held, err := d.where(media)
+	remote, held, err := d.where(media, n.terms.Reaches)
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +195,7 @@ func (n *Negotiation) Accept(answer []byte) (*Agreement, error) {
 	if media == nil {
 		return nil, &Unacceptable{Why: "the far side refused the sound (port 0)"}
 	}
-	remote, held, err := d.where(media)
+	remote, held, err := d.where(media, n.terms.Reaches)
 	if err != nil {
 		return nil, err
 	}

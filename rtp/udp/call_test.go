@@ -350,3 +350,14 @@ func TestB20SoundGoesOnAfterAReINVITEAndANewSSRC(t *testing.T) {
 	}
 	arrives(5)
 }
+
+// An address of the other family is refused at once: nothing could ever be sent there.
+func TestAnAddressThatCannotBeReachedIsRefused(t *testing.T) {
+	s := newBench(t).open(Config{Name: "leg"})
+	offer := strings.ReplaceAll(string(newFar(t, s).offer(netip.AddrPort{})), "IN IP4 127.0.0.1", "IN IP6 2001:db8::1")
+	_, err := s.Answer([]byte(offer))
+	var unacceptable *rtp.Unacceptable
+	if !errors.As(err, &unacceptable) || !strings.Contains(unacceptable.Why, "2001:db8::1, cannot be reached") {
+		t.Error(err)
+	}
+}

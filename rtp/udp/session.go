@@ -99,7 +99,7 @@ func Open(c Config) (*Session, error) {
 	s.Core = rtp.NewCore(rtp.CoreConfig{Name: c.Name, Leg: c.Leg, Metrics: c.Metrics, StreamConfig: rtp.StreamConfig{
 		Write: s.send, Spare: sdes.MaxOverhead, Metronome: c.Metronome, Coders: c.Coders, Fill: c.Fill,
 	}})
-	s.negotiation = rtp.NewNegotiation(rtp.Terms{Local: s.Local(), Codecs: c.Codecs, Playback: c.Playback, Comfort: c.Comfort, Keys: s.keys.terms()})
+	s.negotiation = rtp.NewNegotiation(rtp.Terms{Local: s.Local(), Codecs: c.Codecs, Playback: c.Playback, Comfort: c.Comfort, Keys: s.keys.terms(), Reaches: s.reaches})
 	if err := errors.Join(ports.rtp.Read(s.take), ports.control.Read(s.takeControlPort)); err != nil {
 		c.Ports.give(ports)
 		s.doubt.stop()
@@ -108,6 +108,11 @@ func Open(c Config) (*Session, error) {
 	}
 	s.startReports()
 	return s, nil
+}
+
+// reaches tells the addresses of the family that our sockets are of.
+func (s *Session) reaches(ip netip.Addr) bool {
+	return ip.Is4() == s.config.Ports.config.Bind.Unmap().Is4()
 }
 
 // Local is the address that the far side is told.
