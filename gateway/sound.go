@@ -116,8 +116,12 @@ func (s *sounds) Plain(l bridge.Line) (rtp.Session, error) {
 	if silence == 0 {
 		silence = -1 // never
 	}
+	pauses := rtp.PausesTaken
+	if c.Codecs.ComfortNoise {
+		pauses = rtp.PausesOffered
+	}
 	return udp.Open(udp.Config{Name: l.Name, Leg: l.Kind, Ports: s.ports, Metronome: s.metronome, Coders: s.coders, Metrics: s.metrics,
-		Log: s.gateway.log, Codecs: l.Codecs, Silence: silence, Alive: l.Alive, Protection: l.Keys, Comfort: c.Codecs.ComfortNoise})
+		Log: s.gateway.log, Codecs: l.Codecs, Silence: silence, Alive: l.Alive, Protection: l.Keys, Pauses: pauses})
 }
 
 // Browser is WebRTC.

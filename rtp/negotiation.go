@@ -19,9 +19,19 @@ type Terms struct {
 	Name     string // in the o= line; "cordboard" when empty
 	// Reaches tells the addresses we can send to, of an IP family at least; nil: all.
 	Reaches func(netip.Addr) bool
-	Comfort bool // comfort noise is offered, too; where it is offered to us, it is taken in any case
-	Keys    Keys // nil: nothing is protected, and SRTP is refused
+	Pauses  Pauses // of the far side
+	Keys    Keys   // nil: nothing is protected, and SRTP is refused
 }
+
+// Pauses are whether the far side may send comfort noise in the place of silence (RFC 3389).
+type Pauses uint8
+
+// The ways to take a far side's pauses.
+const (
+	PausesRefused Pauses = iota
+	PausesTaken          // where it offers them
+	PausesOffered        // by us as well
+)
 
 // Keys agree on the protection of the sound, by a transport and the crypto attributes of an m-line (RFC 4568). A method
 // either succeeds or changes nothing; its errors are *Unacceptable. One that was successful may be the last word on a
@@ -88,7 +98,7 @@ func (n *Negotiation) Offer() ([]byte, error) {
 	} else {
 		for _, c := range n.terms.Codecs {
 			f := n.numbers.format(c)
-			if n.terms.Comfort && c.Clock == Comfort.Clock {
+			if n.terms.Pauses == PausesOffered && c.Clock == Comfort.Clock {
 				f.Comfort = comfortPayload
 			}
 			table = append(table, f)
@@ -152,6 +162,9 @@ func (n *Negotiation) answer(d *description, media *soundLine) ([]byte, error) {
 		if crypto, err = n.terms.Keys.Answer(media.proto, media.crypto()); err != nil {
 			return nil, err
 		}
+	}
+	if n.terms.Pauses == PausesRefused {
+		chosen.Comfort = 0
 	}
 	n.numbers.learn(chosen)
 	n.line, n.mux = media.index, media.mux

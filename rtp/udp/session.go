@@ -32,7 +32,7 @@ type Config struct {
 	Fill     time.Duration // see rtp.StreamConfig
 
 	Protection sdes.Protection // the zero value: plain RTP alone
-	Comfort    bool            // comfort noise is offered; see rtp.Terms
+	Pauses     rtp.Pauses
 
 	// LatchWindow is how long after a negotiation the far side may turn out to send from another address than its SDP
 	// says. 0: 10 s.
@@ -99,7 +99,7 @@ func Open(c Config) (*Session, error) {
 	s.Core = rtp.NewCore(rtp.CoreConfig{Name: c.Name, Leg: c.Leg, Metrics: c.Metrics, StreamConfig: rtp.StreamConfig{
 		Write: s.send, Spare: sdes.MaxOverhead, Metronome: c.Metronome, Coders: c.Coders, Fill: c.Fill,
 	}})
-	s.negotiation = rtp.NewNegotiation(rtp.Terms{Local: s.Local(), Codecs: c.Codecs, Playback: c.Playback, Comfort: c.Comfort, Keys: s.keys.terms(), Reaches: s.reaches})
+	s.negotiation = rtp.NewNegotiation(rtp.Terms{Local: s.Local(), Codecs: c.Codecs, Playback: c.Playback, Pauses: c.Pauses, Keys: s.keys.terms(), Reaches: s.reaches})
 	if err := errors.Join(ports.rtp.Read(s.take), ports.control.Read(s.takeControlPort)); err != nil {
 		c.Ports.give(ports)
 		s.doubt.stop()
