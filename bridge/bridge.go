@@ -31,6 +31,7 @@ type Line struct {
 	Kind   string // labels its metrics: "trunk" or "phone"
 	Codecs []rtp.Codec
 	Keys   sdes.Protection
+	Tones  bool                       // keys are listened for in the sound although events were agreed
 	Alive  func(context.Context) bool // asks by SIP whether a party is there of whom nothing is heard
 }
 
@@ -62,6 +63,7 @@ type Policy struct {
 	Browser   []rtp.Codec
 	TrunkKeys map[string]sdes.Protection // by trunk name
 	PhoneKeys sdes.Protection
+	Tones     map[string]bool // by trunk name: keys come as tones, too
 }
 
 // Parts are what a Bridge is made of.
@@ -126,7 +128,7 @@ func (b *Bridge) take(d *sip.Dialog, in Incoming, allowed []rtp.Codec) *leg {
 		l.browser = device.Browser()
 	}
 	l.kind = kindOf(in.Trunk, l.browser)
-	l.keys = b.keysOf(in.Trunk)
+	l.keys, l.trunk = b.keysOf(in.Trunk), in.Trunk
 	l.allowed = allowed
 	if offer := d.Offer(); offer != nil {
 		offered, err := rtp.Offered(offer)

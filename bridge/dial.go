@@ -170,7 +170,7 @@ func (b *Bridge) invite(ctx context.Context, endpoint *sip.Endpoint, i Invitatio
 			l.abandon()
 		}
 	}()
-	l.allowed, l.keys = b.policyFor(l, i, to), keys
+	l.allowed, l.keys, l.trunk = b.policyFor(l, i, to), keys, i.Trunk
 	session, err := l.makeSession(l.allowed)
 	if err != nil {
 		return nil, &call.Ended{Ending: endingOfSound(err)}

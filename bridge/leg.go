@@ -23,6 +23,7 @@ type leg struct {
 	browser bool
 	kind    string // of its metrics: "trunk", "phone" or "browser"
 	keys    sdes.Protection
+	trunk   string // the line it came in or goes out by; empty: one of us
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	wishes  chan call.Wish
@@ -148,7 +149,7 @@ func (l *leg) makeSession(codecs []rtp.Codec) (rtp.Session, error) {
 	if l.browser {
 		return l.bridge.Sound.Browser("leg "+string(l.id), codecs)
 	}
-	return l.bridge.Sound.Plain(Line{Name: "leg " + string(l.id), Kind: l.kind, Codecs: codecs, Keys: l.keys, Alive: l.alive})
+	return l.bridge.Sound.Plain(Line{Name: "leg " + string(l.id), Kind: l.kind, Codecs: codecs, Keys: l.keys, Tones: l.bridge.policy.Load().Tones[l.trunk], Alive: l.alive})
 }
 
 // alive asks the party's phone, or what stands for it, whether the call still exists there.

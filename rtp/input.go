@@ -19,6 +19,7 @@ type input struct {
 	sequence uint16 // ours − theirs
 	shift    uint32 // our timestamp − theirs
 	pressed  pressed
+	events   bool // a key has come as an event
 	rest     rest
 	heard    *heardKeys // nil: there was no need to listen
 	coder    *transcoder
@@ -46,7 +47,7 @@ func (in *input) Packet(p *Packet) {
 		in.aside = true
 		return
 	}
-	if !p.Event && s.mayBeKeys(p) {
+	if !p.Event && in.mayBeKeys(p) {
 		in.hearKeys(p)
 	}
 	switch same := p.Format.Codec == s.format.Codec; {

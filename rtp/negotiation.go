@@ -20,6 +20,7 @@ type Terms struct {
 	// Reaches tells the addresses we can send to, of an IP family at least; nil: all.
 	Reaches func(netip.Addr) bool
 	Pauses  Pauses // of the far side
+	Tones   bool   // the far side may send keys as tones although it agrees to events
 	Keys    Keys   // nil: nothing is protected, and SRTP is refused
 }
 
@@ -166,6 +167,7 @@ func (n *Negotiation) answer(d *description, media *soundLine) ([]byte, error) {
 	if n.terms.Pauses == PausesRefused {
 		chosen.Comfort = 0
 	}
+	chosen.Tones = n.terms.Tones
 	n.numbers.learn(chosen)
 	n.line, n.mux = media.index, media.mux
 	n.agreed = &Agreement{
@@ -220,7 +222,7 @@ func (n *Negotiation) Accept(answer []byte) (*Agreement, error) {
 			continue
 		}
 		ours := n.offered[i]
-		ours.Event, ours.EventClock = 0, 0
+		ours.Event, ours.EventClock, ours.Tones = 0, 0, n.terms.Tones
 		if theirs.Comfort == 0 {
 			ours.Comfort = 0
 		}

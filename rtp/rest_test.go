@@ -243,3 +243,27 @@ func TestKeysInTheSoundAreLeftAloneWhereEventsAreKnownOrUnknownToBoth(t *testing
 		})
 	}
 }
+
+// B30: where it is known that a far side sends tones although it has agreed to events, both are taken, and a key that
+// comes both ways is one.
+func TestB30TonesBesideEventsAreTakenWhereThatIsKnown(t *testing.T) {
+	inStream(t, StreamConfig{Coders: fakeCoders{}}, func(t *testing.T, s *Stream, w *wire) {
+		s.SetFormat(testPCMU, SendRecv)
+		format := *testPCMA
+		format.Tones = true
+		v := newVoice("sounding", &format, 1, 1, 1)
+		s.Hear(v)
+		at := 0
+		v.tones('5', 6, &at)
+		v.tones(0, 10, &at)
+		if said := events(t, w.take(), 101); len(said) != 1 || said[0].code != 5 {
+			t.Errorf("said %v", said)
+		}
+		v.pressKey(6, 100*time.Millisecond, true) // and from now on it is known to send events
+		v.tones('6', 6, &at)
+		v.tones(0, 10, &at)
+		if said := events(t, w.take(), 101); len(said) != 1 || said[0].code != 6 {
+			t.Errorf("said %v", said)
+		}
+	})
+}

@@ -115,8 +115,8 @@ func TestR2AThirdAddressIsNeitherHeardNorSentTo(t *testing.T) {
 			t.Fatalf("the intruder was heard")
 		}
 	}
-	if s.Remote() != caller.address() || s.Strangers() != 10 {
-		t.Errorf("we send to %v, the caller is at %v; %d strangers", s.Remote(), caller.address(), s.Strangers())
+	if s.Remote() != caller.address() || s.Quality().Strangers != 10 {
+		t.Errorf("we send to %v, the caller is at %v; %d strangers", s.Remote(), caller.address(), s.Quality().Strangers)
 	}
 	if caller.heard(time.Second) == nil {
 		t.Error("the caller hears nothing")

@@ -33,6 +33,7 @@ type Config struct {
 
 	Protection sdes.Protection // the zero value: plain RTP alone
 	Pauses     rtp.Pauses
+	Tones      bool // see rtp.Terms
 
 	// LatchWindow is how long after a negotiation the far side may turn out to send from another address than its SDP
 	// says. 0: 10 s.
@@ -66,8 +67,6 @@ type Session struct {
 	to          atomic.Pointer[wire.Address] // where RTP goes; nil: nowhere
 	control     atomic.Pointer[controlPath]  // where RTCP goes; nil: nowhere
 	agreed      atomic.Pointer[time.Time]    // when the last negotiation was; nil: none yet
-	strangers   atomic.Uint64                // packets from addresses that were not believed
-	forged      atomic.Uint64                // packets that the far side has not protected, or that came a second time
 
 	connected     chan struct{}
 	connectedOnce sync.Once
@@ -99,7 +98,7 @@ func Open(c Config) (*Session, error) {
 	s.Core = rtp.NewCore(rtp.CoreConfig{Name: c.Name, Leg: c.Leg, Metrics: c.Metrics, StreamConfig: rtp.StreamConfig{
 		Write: s.send, Spare: sdes.MaxOverhead, Metronome: c.Metronome, Coders: c.Coders, Fill: c.Fill,
 	}})
-	s.negotiation = rtp.NewNegotiation(rtp.Terms{Local: s.Local(), Codecs: c.Codecs, Playback: c.Playback, Pauses: c.Pauses, Keys: s.keys.terms(), Reaches: s.reaches})
+	s.negotiation = rtp.NewNegotiation(rtp.Terms{Local: s.Local(), Codecs: c.Codecs, Playback: c.Playback, Pauses: c.Pauses, Tones: c.Tones, Keys: s.keys.terms(), Reaches: s.reaches})
 	if err := errors.Join(ports.rtp.Read(s.take), ports.control.Read(s.takeControlPort)); err != nil {
 		c.Ports.give(ports)
 		s.doubt.stop()
@@ -123,12 +122,6 @@ func (s *Session) Local() netip.AddrPort {
 
 // Remote is where we send to; invalid before anything is known.
 func (s *Session) Remote() netip.AddrPort { return s.latch.where() }
-
-// Strangers is how many packets came from addresses that were not believed to be the far side's.
-func (s *Session) Strangers() uint64 { return s.strangers.Load() }
-
-// Forged is how many packets of a protected session were not protected by the far side's key, or came again.
-func (s *Session) Forged() uint64 { return s.forged.Load() }
 
 // Prefer changes the order of codecs for negotiations to come; a codec already agreed stays while it is offered.
 func (s *Session) Prefer(codecs []rtp.Codec) { s.negotiation.Prefer(codecs) }
@@ -213,7 +206,7 @@ func (s *Session) Close() error {
 		s.config.Ports.give(s.ports)
 		q := s.Quality()
 		s.log.Debug("rtp closed", zap.Uint64("received", q.Received), zap.Uint64("sent", q.Sent),
-			zap.Uint64("lost", q.Lost), zap.Duration("jitter", q.Jitter), zap.Uint64("strangers", s.Strangers()), zap.Uint64("forged", s.Forged()))
+			zap.Uint64("lost", q.Lost), zap.Duration("jitter", q.Jitter), zap.Uint64("strangers", q.Strangers), zap.Uint64("forged", q.Forged))
 	})
 	return nil
 }
