@@ -164,15 +164,6 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-func BenchmarkConceal(b *testing.B) {
-	d, pcm := NewDecoder(8000), make([]int16, 160)
-	_, _ = d.Decode(pcm, []byte{40, 20, 100, 140, 120, 130, 120, 130, 126, 128, 127})
-	b.ReportAllocs()
-	for b.Loop() {
-		_, _ = d.Conceal(pcm, nil)
-	}
-}
-
 // One iteration is a second of noise, as a listener gets it while a source rests.
 func BenchmarkNoise(b *testing.B) {
 	for name, payload := range map[string][]byte{"white": {40}, "of order 10": {40, 200, 60, 150, 110, 140, 120, 130, 125, 128, 126}} {
