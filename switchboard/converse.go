@@ -10,6 +10,7 @@ import (
 // converse joins the caller with who answered, and returns when one of them has left. Both are hung up then.
 func (c *story) converse(answered call.Leg, id string) {
 	caller := c.teller
+	defer c.noteSounds()
 	defer func() { c.hangupOthers(c.snapshot().Ending) }()
 	// Sound first, then the signalling that says so: the first word is not lost while the ACK travels.
 	caller.Audio().Hear(answered.Audio())
@@ -21,9 +22,7 @@ func (c *story) converse(answered call.Leg, id string) {
 	p, _ := c.Desk.Profile(id)
 	c.joins(p)
 
-	unheard(caller) // keys that he pressed while he waited were not meant for her
 	talk := conversation{story: c, caller: caller, answered: answered}
-	defer func() { c.sounded(talk.caller, talk.answered) }() // those who are there at the end; who left before was noted then
 	defer talk.unhold()
 	for !talk.over {
 		select {
@@ -37,17 +36,6 @@ func (c *story) converse(answered call.Leg, id string) {
 			talk.grant(w, talk.answered, talk.caller)
 		case m := <-c.meetings:
 			talk.meet(m)
-		}
-	}
-}
-
-// unheard forgets what a party wished for before there was anybody to wish it of.
-func unheard(l call.Leg) {
-	for {
-		select {
-		case <-l.Wishes():
-		default:
-			return
 		}
 	}
 }

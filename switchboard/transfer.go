@@ -296,7 +296,6 @@ func (t *conversation) replace(leaving, coming call.Leg) {
 
 // dismiss lets an agent go who has handed the call on: she is free at once, her phone has a moment to hang up by itself.
 func (t *conversation) dismiss(l call.Leg) {
-	t.sounded(l)
 	t.leave(l.Party().Agent)
 	t.calls.background(func() {
 		wait := time.NewTimer(farewell)
