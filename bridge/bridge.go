@@ -69,6 +69,7 @@ type Parts struct {
 	Sound   Sound
 	Stories Stories
 	Policy  Policy
+	Watcher Watcher // nil: nobody is told
 	Log     *zap.Logger
 	Metrics prometheus.Registerer
 }
@@ -128,6 +129,7 @@ func (b *Bridge) take(d *sip.Dialog, in Incoming, allowed []rtp.Codec) *leg {
 	l.kind = kindOf(in.Trunk, l.browser)
 	l.keys = b.keysOf(in.Trunk)
 	l.allowed = allowed
+	l.began(d)
 	if offer := d.Offer(); offer != nil {
 		offered, err := rtp.Offered(offer)
 		if err == nil && len(common(allowed, offered)) == 0 {
@@ -140,7 +142,7 @@ func (b *Bridge) take(d *sip.Dialog, in Incoming, allowed []rtp.Codec) *leg {
 			l.log.Info("call refused", zap.Error(err))
 			l.fault = err // nobody else knows the leg yet
 			l.Hangup(call.Ending{By: call.ByUs, Reason: call.NotAcceptable})
-			b.legs.Dec()
+			l.over()
 			return nil
 		}
 		l.allowed = common(allowed, offered)

@@ -183,7 +183,7 @@ func (b *Bridge) invite(ctx context.Context, endpoint *sip.Endpoint, i Invitatio
 	start := time.Now()
 	early := l.listenEarly(i.Early)
 	d, sdp, err := endpoint.Invite(ctx, sip.Invitation{
-		To: to, GivenUp: toldWhy, From: sip.Address{Display: i.From.Name, User: string(shown(i))}, Privacy: shown(i) == "", Offer: offer, Headers: headers(i),
+		To: to, GivenUp: toldWhy, From: sip.Address{Display: i.From.Name, User: string(shown(i))}, Privacy: shown(i) == "", Offer: offer, Headers: headers(i), Early: l.began,
 		Progress: func(status int, sdp []byte) {
 			early.progress(status, sdp)
 			if status == 180 || status == 183 {
@@ -223,7 +223,7 @@ func toldWhy(cause error) (status int, phrase string) {
 // abandon gives back a leg that was never answered.
 func (l *leg) abandon() {
 	l.cancel(errTaken)
-	l.bridge.legs.Dec()
+	l.over()
 	if s := l.sound(); s != nil {
 		if err := s.Close(); err != nil {
 			l.log.Warn("close sound", zap.Error(err))
