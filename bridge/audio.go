@@ -72,7 +72,7 @@ func (l *leg) close() {
 
 // giveBack gives back the sound of a leg that is over.
 func (l *leg) giveBack() {
-	l.bridge.legs.Dec()
+	l.over()
 	s := l.sound()
 	if s == nil {
 		return

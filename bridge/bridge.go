@@ -71,6 +71,7 @@ type Parts struct {
 	Sound   Sound
 	Stories Stories
 	Policy  Policy
+	Watcher Watcher // nil: nobody is told
 	Log     *zap.Logger
 	Metrics prometheus.Registerer
 }
@@ -130,6 +131,7 @@ func (b *Bridge) take(d *sip.Dialog, in Incoming, allowed []rtp.Codec) *leg {
 	l.kind = kindOf(in.Trunk, l.browser)
 	l.keys, l.trunk = b.keysOf(in.Trunk), in.Trunk
 	l.allowed = allowed
+	l.began(d)
 	if offer := d.Offer(); offer != nil {
 		offered, err := rtp.Offered(offer)
 		if err == nil && len(common(allowed, offered)) == 0 {
@@ -142,7 +144,7 @@ func (b *Bridge) take(d *sip.Dialog, in Incoming, allowed []rtp.Codec) *leg {
 			l.log.Info("call refused", zap.Error(err))
 			l.fault = err // nobody else knows the leg yet
 			l.Hangup(call.Ending{By: call.ByUs, Reason: call.NotAcceptable})
-			b.legs.Dec()
+			l.over()
 			return nil
 		}
 		l.allowed = common(allowed, offered)

@@ -184,7 +184,10 @@ func (b *Bridge) invite(ctx context.Context, endpoint *sip.Endpoint, i Invitatio
 	early := l.listenEarly(i.Early)
 	d, sdp, err := endpoint.Invite(ctx, sip.Invitation{
 		To: to, GivenUp: toldWhy, From: sip.Address{Display: i.From.Name, User: string(shown(i))}, Privacy: shown(i) == "", Offer: offer, Headers: headers(i),
-		Early: func(d *sip.Dialog) { early.rang <- d },
+		Early: func(d *sip.Dialog) {
+			l.began(d)
+			early.rang <- d
+		},
 		Progress: func(status int, sdp []byte) {
 			early.progress(status, sdp)
 			if status == 180 || status == 183 {
@@ -226,7 +229,7 @@ func toldWhy(cause error) (status int, phrase string) {
 // abandon gives back a leg that was never answered.
 func (l *leg) abandon() {
 	l.cancel(errTaken)
-	l.bridge.legs.Dec()
+	l.over()
 	if s := l.sound(); s != nil {
 		if err := s.Close(); err != nil {
 			l.log.Warn("close sound", zap.Error(err))

@@ -18,6 +18,7 @@ import (
 type leg struct {
 	bridge  *Bridge
 	id      call.LegID
+	call    call.ID
 	party   call.Party
 	log     *zap.Logger
 	browser bool
@@ -45,7 +46,7 @@ type leg struct {
 }
 
 func (b *Bridge) newLeg(id call.ID, d *sip.Dialog, p call.Party) *leg {
-	l := &leg{bridge: b, id: call.NewLegID(), party: p, dialog: d, wishes: make(chan call.Wish, 8), sounds: make(chan struct{}), served: make(chan struct{})}
+	l := &leg{bridge: b, id: call.NewLegID(), call: id, party: p, dialog: d, wishes: make(chan call.Wish, 8), sounds: make(chan struct{}), served: make(chan struct{})}
 	l.log = b.Log.WithLazy(zap.String("call", string(id)), zap.String("leg", string(l.id)))
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
 	b.legs.Inc()

@@ -31,7 +31,7 @@ func (g *Gateway) openCalls(context.Context) error {
 
 	g.tellers = &stories{intent: g.api.Take}
 	g.tellers.use(all)
-	g.bridge = bridge.New(bridge.Parts{Sound: g.sound, Stories: g.tellers, Policy: policyOf(g.config()), Log: g.log, Metrics: g.metrics})
+	g.bridge = bridge.New(bridge.Parts{Sound: g.sound, Stories: g.tellers, Watcher: g.book, Policy: policyOf(g.config()), Log: g.log, Metrics: g.metrics})
 	g.opened("legs", func(context.Context) error { g.bridge.Close(); return nil })
 	g.board = switchboard.New(switchboard.Parts{Dialer: dialer{g.bridge}, Router: g.router, Queues: g.queues, Desk: g.desk,
 		Ledger: g.ledger(), Identifier: identifier, Witness: g.api, Sounds: g.sound, Log: g.log, Metrics: g.metrics,
@@ -68,6 +68,7 @@ func (g *Gateway) openSignalling(context.Context) error {
 		settings.Advertise = a
 	}
 	settings.Trunks = trunksOf(g.config())
+	settings.Tap = g.tap()
 	e, err := sip.Open(settings, g.bridge)
 	if err != nil {
 		return fmt.Errorf("sip: %w", err)

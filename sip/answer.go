@@ -101,6 +101,9 @@ func (e *Endpoint) respondUnlessCancelled(req *sip.Request, tx *sip.ServerTx, re
 	if errors.Is(err, sip.ErrTransactionCanceled) {
 		e.respond(tx, e.response(req, 487, ""))
 	}
+	if err == nil {
+		e.says(res)
+	}
 	return err
 }
 

@@ -29,6 +29,7 @@ type Config struct {
 	Users         Users          // who may register and call; nil: nobody
 	Door          DoorConfig     // browsers
 	PhoneTimer    SessionTimer   // of desk phones; a browser is not asked for one, our OPTIONS are its sign of life
+	Tap           Tap            // nil: nobody is told of messages, which then costs nothing
 	MaxDialogs    int            // more inbound calls than this are refused with 503; default 5000
 
 	Timeouts Timeouts

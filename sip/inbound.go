@@ -182,7 +182,11 @@ func (d *Dialog) Progress(status int, sdp []byte) error {
 		d.sendReliably(res, sdp)
 		return nil
 	}
-	return d.tx.Respond(res)
+	err := d.tx.Respond(res)
+	if err == nil {
+		d.e.says(res)
+	}
+	return err
 }
 
 // answerWith makes a response to their INVITE that carries our Contact (RFC 3261 section 12.1.1).

@@ -59,7 +59,9 @@ func (e *Endpoint) reply(req *sip.Request, tx *sip.ServerTx, status int, phrase 
 func (e *Endpoint) respond(tx *sip.ServerTx, res *sip.Response) {
 	if err := tx.Respond(res); err != nil {
 		e.log.Debug("response not sent", callIDField(res), statusField(res.StatusCode), errField(err))
+		return
 	}
+	e.says(res)
 }
 
 // fields is a message as far as its header fields go. The library looks a field up by writing the name of each one there
