@@ -7,6 +7,7 @@ type input struct {
 	stream *Stream
 
 	// Guarded by the stream's mu.
+	spoke    bool // a packet of the source has come
 	mapped   bool
 	ssrc     uint32
 	codec    Codec  // that the timestamps are counted in
@@ -39,6 +40,7 @@ func (in *input) Packet(p *Packet) {
 	if s.input != in {
 		return
 	}
+	in.spoke = true
 	if !s.speaks() {
 		in.aside = true
 		return

@@ -28,7 +28,7 @@ func (s *Session) take(raw []byte, from netip.AddrPort, at time.Time) {
 		return
 	}
 	if s.Receive(raw, at) && s.latch.confirm(from, ssrc, at) {
-		s.aim()
+		s.Out().Opens(s.aim) // what went to where it was said to be has reached nobody
 		s.log.Debug("rtp comes from", zap.Stringer("address", from))
 	}
 }

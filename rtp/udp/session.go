@@ -65,6 +65,7 @@ type Session struct {
 	latch       latch
 	keys        keys
 	to          atomic.Pointer[wire.Address] // where RTP goes; nil: nowhere
+	sealed      []byte                       // guarded by the stream's lock; the newest packet as it is sent
 	control     atomic.Pointer[controlPath]  // where RTCP goes; nil: nowhere
 	agreed      atomic.Pointer[time.Time]    // when the last negotiation was; nil: none yet
 
@@ -96,7 +97,7 @@ func Open(c Config) (*Session, error) {
 	}
 	s.doubt.ctx, s.doubt.stop = context.WithCancel(context.Background())
 	s.Core = rtp.NewCore(rtp.CoreConfig{Name: c.Name, Leg: c.Leg, Metrics: c.Metrics, StreamConfig: rtp.StreamConfig{
-		Write: s.send, Spare: sdes.MaxOverhead, Metronome: c.Metronome, Coders: c.Coders, Fill: c.Fill,
+		Write: s.send, Again: s.sendAgain, Spare: sdes.MaxOverhead, Metronome: c.Metronome, Coders: c.Coders, Fill: c.Fill,
 	}})
 	s.negotiation = rtp.NewNegotiation(rtp.Terms{Local: s.Local(), Codecs: c.Codecs, Playback: c.Playback, Pauses: c.Pauses, Tones: c.Tones, Keys: s.keys.terms(), Reaches: s.reaches})
 	if err := errors.Join(ports.rtp.Read(s.take), ports.control.Read(s.takeControlPort)); err != nil {
@@ -215,13 +216,18 @@ var errNowhere = errors.New("no address to send to")
 
 // send writes one RTP packet, which has room for a tag behind it.
 func (s *Session) send(packet []byte) error {
-	to := s.to.Load()
-	if to == nil {
-		return errNowhere
-	}
-	sealed, err := s.keys.seal(packet)
-	if err != nil {
+	var err error
+	if s.sealed, err = s.keys.seal(packet); err != nil {
 		return err
 	}
-	return s.ports.rtp.Send(sealed, to)
+	return s.sendAgain()
+}
+
+// sendAgain sends the newest packet to where the far side is now.
+func (s *Session) sendAgain() error {
+	to := s.to.Load()
+	if to == nil || len(s.sealed) == 0 {
+		return errNowhere
+	}
+	return s.ports.rtp.Send(s.sealed, to)
 }
