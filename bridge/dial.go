@@ -24,6 +24,7 @@ type Invitation struct {
 	Shown  call.Number // by a trunk: the display number; empty: withheld
 	Queue  string
 	With   call.Leg // whom the answering party will talk to
+	Lost   call.Leg // the agent's leg in this call, whose connection was lost: she is rung to take the call back; nil: a first time
 	Rings  func()   // called once, when the far side is alerting
 	// Early is called with the far side's sound when some comes before the answer, and with nil when it has stopped
 	// though the far side rings on. Nil: nobody is interested. By a trunk only.
@@ -35,6 +36,9 @@ func (b *Bridge) Dial(ctx context.Context, i Invitation) (call.Leg, error) {
 	endpoint := b.endpoint.Load()
 	if endpoint == nil {
 		return nil, &call.Ended{Ending: call.Ending{By: call.ByUs, Reason: call.Overloaded}}
+	}
+	if i.Lost != nil {
+		return b.again(ctx, endpoint, i)
 	}
 	targets := targetsOf(endpoint, i)
 	if len(targets) == 0 {
@@ -289,6 +293,9 @@ func headers(i Invitation) []sip.Header {
 	h := []sip.Header{{Name: "X-Cordboard-Call", Value: string(i.Call)}}
 	if i.Queue != "" {
 		h = append(h, sip.Header{Name: "X-Cordboard-Queue", Value: foreign(i.Queue)})
+	}
+	if i.Lost != nil {
+		h = append(h, sip.Header{Name: "X-Cordboard-Answer", Value: "auto"}) // the page obeys if it had the call before
 	}
 	return h
 }

@@ -220,12 +220,19 @@ func (l *leg) serve(d *sip.Dialog, then func()) {
 }
 
 // goodbye is how long a BYE may take after the sound has ended: a browser that hangs up closes both, by different ways,
-// and an ordinary end must not pass for a lost connection.
-const goodbye = time.Second
+// and an ordinary end must not pass for a lost connection. Without a socket no BYE comes any more, but for one that is
+// being served at this moment.
+const (
+	goodbye     = time.Second
+	lateGoodbye = 50 * time.Millisecond
+)
 
 // listen is the leg's goroutine: it owns every negotiation after the first.
 func (l *leg) listen(d *sip.Dialog) {
 	sounds, lost := l.sounds, (<-chan struct{})(nil)
+	p := presence{leg: l, dialog: d, watch: time.NewTimer(0)}
+	p.watch.Stop()
+	defer p.watch.Stop()
 	silent := time.NewTimer(0)
 	silent.Stop()
 	defer silent.Stop()
@@ -236,9 +243,22 @@ func (l *leg) listen(d *sip.Dialog) {
 			return
 		case <-sounds:
 			sounds, lost = nil, l.sound().Done()
+			p.begin(l.sound())
 		case <-lost:
 			lost = nil
 			silent.Reset(goodbye)
+			if p.drifted {
+				silent.Reset(lateGoodbye)
+			}
+		case <-d.Drifts():
+			if sounds == nil && lost == nil {
+				silent.Reset(lateGoodbye)
+			}
+			p.drift()
+		case <-p.turned:
+			p.look(time.Now())
+		case now := <-p.watch.C:
+			p.look(now)
 		case <-silent.C:
 			l.log.Warn("sound lost", zap.Error(l.sound().Err()))
 			l.Hangup(call.Ending{By: call.ByUs, Reason: call.MediaLost})

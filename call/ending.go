@@ -55,6 +55,9 @@ func (e Ending) String() string {
 	return fmt.Sprintf("%s: %s", e.By, e.Reason)
 }
 
+// Lost reports whether nobody ended it: the connection was lost, and whoever was there may come back by another one.
+func (e Ending) Lost() bool { return e.Reason == MediaLost || e.Reason == SignalLost }
+
 // Ended is an Ending as an error: the cause of a leg's context, the result of a dial that nobody answered.
 type Ended struct{ Ending }
 

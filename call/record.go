@@ -48,6 +48,26 @@ type Segment struct {
 	From  time.Time     `json:"from"`
 	To    time.Time     `json:"to"`
 	Held  time.Duration `json:"held,omitempty"`
+	// Absences are when the agent's connection was lost and the customer heard music.
+	Absences []Absence `json:"absences,omitempty"`
+}
+
+// Absence is a time in which an agent's phone was away from its call.
+type Absence struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to,omitzero"` // when they talked again, or the segment ended without her
+}
+
+// Away is how long the agent's phone was away, by now.
+func (s Segment) Away() (sum time.Duration) {
+	for _, a := range s.Absences {
+		to := a.To
+		if to.IsZero() {
+			to = time.Now()
+		}
+		sum += to.Sub(a.From)
+	}
+	return sum
 }
 
 // Trace tells in words why the call went where it went: what was asked, what came back, what was done.
@@ -116,6 +136,9 @@ func (r *Record) Clone() Record {
 	c := *r
 	c.Attempts = append([]Attempt(nil), r.Attempts...)
 	c.Segments = append([]Segment(nil), r.Segments...)
+	for i := range c.Segments {
+		c.Segments[i].Absences = append([]Absence(nil), r.Segments[i].Absences...)
+	}
 	c.Sounds = append([]Sound(nil), r.Sounds...)
 	c.Match.People = append([]Person(nil), r.Match.People...)
 	if r.Context != nil {

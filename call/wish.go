@@ -28,6 +28,10 @@ type (
 	// Digits are keys pressed and told us by signalling (INFO, an API call). Keys pressed in the sound itself
 	// (RFC 4733) are relayed with the sound.
 	Digits struct{ Tones string }
+	// Gone is no wish of hers: nothing is heard of the party any more, though the leg has not ended. It may come back.
+	Gone struct{}
+	// Back ends that: the party is heard again on the same leg.
+	Back struct{}
 )
 
 func (Hold) wish()     {}
@@ -37,3 +41,5 @@ func (Complete) wish() {}
 func (Abandon) wish()  {}
 func (Transfer) wish() {}
 func (Digits) wish()   {}
+func (Gone) wish()     {}
+func (Back) wish()     {}

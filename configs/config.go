@@ -42,6 +42,7 @@ func Default() *Config {
 		WebRTC:     defaultWebRTC(),
 		Codecs:     defaultCodecs(),
 		Salesforce: defaultSalesforce(),
+		Plan:       defaultPlan(),
 		Routing:    defaultRouting(),
 		Outbox:     defaultOutbox(),
 		Sounds:     defaultSounds(),

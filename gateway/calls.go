@@ -9,6 +9,7 @@ import (
 
 	"github.com/cordboard/cordboard/agent"
 	"github.com/cordboard/cordboard/bridge"
+	"github.com/cordboard/cordboard/configs"
 	"github.com/cordboard/cordboard/crm"
 	"github.com/cordboard/cordboard/queue"
 	"github.com/cordboard/cordboard/routing"
@@ -33,9 +34,10 @@ func (g *Gateway) openCalls(context.Context) error {
 	g.tellers.use(all)
 	g.bridge = bridge.New(bridge.Parts{Sound: g.sound, Stories: g.tellers, Watcher: g.book, Policy: policyOf(g.config()), Log: g.log, Metrics: g.metrics})
 	g.opened("legs", func(context.Context) error { g.bridge.Close(); return nil })
+	away := g.config().Plan.Away
 	g.board = switchboard.New(switchboard.Parts{Dialer: dialer{g.bridge}, Router: g.router, Queues: g.queues, Desk: g.desk,
 		Ledger: g.ledger(), Identifier: identifier, Witness: g.api, Sounds: g.sound, Log: g.log, Metrics: g.metrics,
-		Settings: switchboard.Settings{Ring: g.config().SIP.Timeouts.Ring}})
+		Settings: switchboard.Settings{Ring: g.config().SIP.Timeouts.Ring, Away: away.Grace, AwayEnds: away.Then == configs.AwayEnd}})
 	g.tellers.board = g.board
 	return nil
 }

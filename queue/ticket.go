@@ -31,6 +31,7 @@ type Ticket struct {
 	Preferred string        // agent id; empty: anyone
 	HoldFor   time.Duration // wait this long for the preferred agent before anyone will do
 	Entered   time.Time     // set by the first Wait unless already set
+	Front     bool          // before everybody else: he has been served already, and was lost
 }
 
 // Turn is an agent reserved for a caller. One of Taken, Missed and Left must be called, once; more are ignored.

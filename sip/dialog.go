@@ -36,6 +36,7 @@ type Dialog struct {
 	first       *arrival           // of their INVITE
 	asks        chan *Request      // what the far side asks for
 	deal        chan struct{}      // capacity 1: held by whoever negotiates the session
+	drifts      chan struct{}      // capacity 1: the socket was lost or replaced
 	calling     chan struct{}      // of a call that we placed: closed when its INVITE is over
 	placed      *sip.Request       // of a call that we placed: the INVITE that was answered; guarded by mu
 	provisional chan *sip.Response // of a call that we placed, in the order of arrival
@@ -167,7 +168,7 @@ func (e *Endpoint) newDialog(callID, tag string, log *zap.Logger) *Dialog {
 	d := &Dialog{
 		e: e, name: dialogName{callID, tag},
 		gone: make(chan struct{}), acked: make(chan struct{}),
-		asks: make(chan *Request, maxAsks), deal: make(chan struct{}, 1),
+		asks: make(chan *Request, maxAsks), deal: make(chan struct{}, 1), drifts: make(chan struct{}, 1),
 	}
 	d.log = log.WithLazy(zap.String("dialog", d.ID()), zap.String("call-id", callID))
 	d.ctx, d.cancel = context.WithCancelCause(e.base)

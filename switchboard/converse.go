@@ -7,7 +7,7 @@ import (
 	"github.com/cordboard/cordboard/call"
 )
 
-// converse joins the caller with who answered, and returns when one of them has left. Both are hung up then.
+// converse joins the caller with who answered, and returns when one of them has left for good. Both are hung up then.
 func (c *story) converse(answered call.Leg, id string) {
 	caller := c.teller
 	defer c.noteSounds()
@@ -27,9 +27,9 @@ func (c *story) converse(answered call.Leg, id string) {
 	for !talk.over {
 		select {
 		case <-talk.caller.Context().Done():
-			talk.ends(call.EndingOf(talk.caller.Context()))
+			talk.absent(talk.caller, talk.answered)
 		case <-talk.answered.Context().Done():
-			talk.ends(call.EndingOf(talk.answered.Context()))
+			talk.absent(talk.answered, talk.caller)
 		case w := <-talk.caller.Wishes():
 			talk.grant(w, talk.caller, talk.answered)
 		case w := <-talk.answered.Wishes():
@@ -76,6 +76,9 @@ func (t *conversation) grant(w call.Wish, from, other call.Leg) {
 		other.Audio().Digits(w.Tones)
 	case call.Transfer:
 		t.transfer(w, from, other)
+	case call.Gone:
+		t.absent(from, other)
+	case call.Back: // she was not missed
 	case call.Consult, call.Complete, call.Abandon:
 		// The signalling has refused what the switchboard does not offer yet; a wish that comes all the same is noted.
 		t.log.Warn("wish not granted: consultations are not offered")

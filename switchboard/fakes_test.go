@@ -204,7 +204,9 @@ func (h *house) Dial(ctx context.Context, i Invitation) (call.Leg, error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	i.Rings()
+	if i.Rings != nil {
+		i.Rings()
+	}
 	if h.early && i.Early != nil {
 		i.Early(named("announcement"))
 	}

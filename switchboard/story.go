@@ -15,7 +15,7 @@ import (
 // story is one call while it goes on: whose it is, and what remains of it so far.
 type story struct {
 	*Switchboard
-	teller call.Leg // the customer's, or for an outbound call the agent's until the customer answered
+	teller call.Leg // the customer's, or for an outbound call the agent's; written by the story with mu held
 	log    *zap.Logger
 
 	closed   chan struct{} // closed when the ledger has the closed record
@@ -61,9 +61,7 @@ func (c *story) end() {
 			r.Ending = call.Ending{By: call.ByUs, Reason: call.Hungup}
 		}
 		r.Over = time.Now()
-		if n := len(r.Segments); n > 0 && r.Segments[n-1].To.IsZero() {
-			r.Segments[n-1].To = r.Over
-		}
+		closeSegment(r, r.Over)
 	})
 	r := c.snapshot()
 	c.hangup(r.Ending)
@@ -73,6 +71,19 @@ func (c *story) end() {
 	c.meter.ended(r)
 	c.log.Info("call over", zap.Stringer("ending", r.Ending), zap.Duration("wait", r.Wait()), zap.Duration("talk", r.Talk()), zap.String("agent", r.Agent))
 	c.saw(call.Over, r.Agent)
+}
+
+// closeSegment ends the conversation with the last agent, and her absence from it.
+func closeSegment(r *call.Record, at time.Time) {
+	n := len(r.Segments)
+	if n == 0 || !r.Segments[n-1].To.IsZero() {
+		return
+	}
+	s := &r.Segments[n-1]
+	s.To = at
+	if m := len(s.Absences); m > 0 && s.Absences[m-1].To.IsZero() {
+		s.Absences[m-1].To = at
+	}
 }
 
 // dialled notes who answered, so that nobody is left on the line whatever becomes of the story.
@@ -104,7 +115,10 @@ func (c *story) early(ctx context.Context) func(call.Source) {
 }
 
 func (c *story) hangup(e call.Ending) {
-	c.teller.Hangup(e)
+	c.mu.Lock()
+	teller := c.teller
+	c.mu.Unlock()
+	teller.Hangup(e)
 	c.hangupOthers(e)
 }
 

@@ -281,11 +281,7 @@ func (t *conversation) replace(leaving, coming call.Leg) {
 		t.answered = coming
 	}
 	t.join()
-	t.update(func(r *call.Record) {
-		if n := len(r.Segments); n > 0 && r.Segments[n-1].To.IsZero() {
-			r.Segments[n-1].To = time.Now()
-		}
-	})
+	t.update(func(r *call.Record) { closeSegment(r, time.Now()) })
 	t.dismiss(leaving)
 	if p, ok := t.Desk.Profile(coming.Party().Agent); ok {
 		t.joins(p)
