@@ -75,6 +75,7 @@ type CallSummary struct {
 	Queued      *time.Time  `json:"queued,omitempty"`
 	Presented   *time.Time  `json:"presented,omitempty" doc:"First rang at an agent; outbound: at the callee"`
 	Answered    *time.Time  `json:"answered,omitempty" doc:"Absent: never"`
+	Away        bool        `json:"away,omitempty" doc:"The connection to the agent is lost: the customer hears music, and her phone is invited again when it registers"`
 	Over        *time.Time  `json:"over,omitempty" doc:"Absent: the call goes on"`
 	WaitSeconds float64     `json:"wait_seconds" doc:"How long the caller waited in the queue"`
 	TalkSeconds float64     `json:"talk_seconds" doc:"How long customer and agent were joined"`
@@ -117,6 +118,13 @@ type Segment struct {
 	From        time.Time  `json:"from"`
 	To          *time.Time `json:"to,omitempty" doc:"Absent: it goes on"`
 	HeldSeconds float64    `json:"held_seconds"`
+	Absences    []Absence  `json:"absences,omitempty" doc:"When the connection to the agent was lost and the customer heard music"`
+}
+
+// Absence is a time in which an agent's phone was away from its call.
+type Absence struct {
+	From time.Time  `json:"from"`
+	To   *time.Time `json:"to,omitempty" doc:"Absent: she is away now"`
 }
 
 // Sound is how one leg sounded.
@@ -173,7 +181,7 @@ func summaryShape(r call.Record) CallSummary {
 	s := CallSummary{
 		ID: string(r.ID), Direction: string(r.Direction), Customer: r.Customer, Dialled: string(r.Dialled), Shown: string(r.Shown),
 		Queue: r.Queue, Agent: r.Agent, Started: r.Started.UTC(), Queued: moment(r.Queued), Presented: moment(r.Presented),
-		Answered: moment(r.Answered), Over: moment(r.Over), WaitSeconds: seconds(r.Wait()), TalkSeconds: seconds(r.Talk()),
+		Answered: moment(r.Answered), Away: r.Away(), Over: moment(r.Over), WaitSeconds: seconds(r.Wait()), TalkSeconds: seconds(r.Talk()),
 	}
 	if r.Match.Looked || r.Match.Count > 0 {
 		s.Match = &r.Match
@@ -200,7 +208,11 @@ func callShape(r call.Record) Call {
 			TookSeconds: seconds(a.Took), Outcome: string(a.Outcome), Why: a.Why})
 	}
 	for _, s := range r.Segments {
-		c.Segments = append(c.Segments, Segment{Agent: s.Agent, From: s.From.UTC(), To: moment(s.To), HeldSeconds: seconds(s.Held)})
+		segment := Segment{Agent: s.Agent, From: s.From.UTC(), To: moment(s.To), HeldSeconds: seconds(s.Held)}
+		for _, a := range s.Absences {
+			segment.Absences = append(segment.Absences, Absence{From: a.From.UTC(), To: moment(a.To)})
+		}
+		c.Segments = append(c.Segments, segment)
 	}
 	for _, s := range r.Sounds {
 		c.Sounds = append(c.Sounds, soundShape(s))

@@ -131,6 +131,16 @@ func (r *Record) Talk() time.Duration {
 	return r.Over.Sub(r.Answered)
 }
 
+// Away reports whether the agent's phone is away from the call now.
+func (r *Record) Away() bool {
+	n := len(r.Segments)
+	if n == 0 {
+		return false
+	}
+	absences := r.Segments[n-1].Absences
+	return len(absences) > 0 && absences[len(absences)-1].To.IsZero()
+}
+
 // Clone returns a copy that shares nothing with r.
 func (r *Record) Clone() Record {
 	c := *r

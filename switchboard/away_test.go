@@ -178,7 +178,9 @@ func TestAnAgentWhoDoesNotComeBack(t *testing.T) {
 					return
 				}
 				others := newLeg(call.Party{Number: "+358400000009"}) // came later, and is not served before him
-				h.telling.Go(func() { h.Inbound(others, Arrival{ID: "zzz", Dialled: mainNumber, Caller: others.party, At: time.Now()}) })
+				h.telling.Go(func() {
+					h.Inbound(others, Arrival{ID: "zzz", Dialled: mainNumber, Caller: others.party, At: time.Now()})
+				})
 				time.Sleep(c.after + time.Second)
 				h.answers["bo"] = time.Second
 				h.works("bo")

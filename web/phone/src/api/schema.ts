@@ -346,6 +346,15 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Absence: {
+            /** Format: date-time */
+            from: string;
+            /**
+             * Format: date-time
+             * @description Absent: she is away now
+             */
+            to?: string;
+        };
         AgentEvent: {
             availability: components["schemas"]["Availability"];
             /** Format: int64 */
@@ -426,6 +435,8 @@ export interface components {
             answered?: string;
             /** @description Each time it rang somewhere */
             attempts: components["schemas"]["Attempt"][];
+            /** @description The connection to the agent is lost: the customer hears music, and her phone is invited again when it registers */
+            away?: boolean;
             /** @description What the page that started the call said of it */
             context?: {
                 [key: string]: string;
@@ -489,7 +500,7 @@ export interface components {
              * @description What has just happened
              * @enum {string}
              */
-            moment: "began" | "decided" | "queued" | "presented" | "missed" | "answered" | "held" | "resumed" | "matched" | "over";
+            moment: "began" | "decided" | "queued" | "presented" | "missed" | "answered" | "held" | "resumed" | "away" | "returned" | "matched" | "over";
             /** @description The call as it stands now */
             record: components["schemas"]["CallSummary"];
         };
@@ -501,6 +512,8 @@ export interface components {
              * @description Absent: never
              */
             answered?: string;
+            /** @description The connection to the agent is lost: the customer hears music, and her phone is invited again when it registers */
+            away?: boolean;
             /** @description The party outside; for an internal call the one who was called. No number: withheld */
             customer: components["schemas"]["Party"];
             /** @description What the caller dialled */
@@ -893,6 +906,8 @@ export interface components {
             ws_url: string;
         };
         Segment: {
+            /** @description When the connection to the agent was lost and the customer heard music */
+            absences?: components["schemas"]["Absence"][] | null;
             agent: string;
             /** Format: date-time */
             from: string;
