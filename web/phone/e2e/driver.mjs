@@ -33,6 +33,7 @@ const commands = {
     phone = await browser.open(url);
   },
   offline: (on) => phone.page.context().setOffline(on),
+  kept: () => browser.kept('cordboard.call'),
   cutSocket: () => phone.cutSocket(),
   picture: (file, width, height) => phone.page.setViewportSize({ width, height }).then(() => phone.picture(file)),
 };

@@ -49,6 +49,12 @@ export class Profile {
     return PhonePage.openIn(this.context, url);
   }
 
+  /** Whether a key of local storage is on the disk: Chromium writes it some seconds late. */
+  kept(key) {
+    const folder = join(this.folder, 'profile', 'Default', 'Local Storage', 'leveldb');
+    return readdirSync(folder).some((name) => name.endsWith('.log') && readFileSync(join(folder, name), 'latin1').includes(key));
+  }
+
   /** Kills Chromium, as a crash does: no page is told. */
   async crash() {
     const gone = new Promise((resolve) => this.context.on('close', resolve));
@@ -118,8 +124,16 @@ function wav(hz) {
   return out;
 }
 
-/** Keeps hold of the page's peer connections, which the phone itself hides. Runs in the page. */
+/** Keeps hold of the page's peer connections and sockets, which the phone itself hides. Runs in the page. */
 function watchConnections() {
+  const Socket = window.WebSocket;
+  window.cordboardSockets = [];
+  window.WebSocket = class extends Socket {
+    constructor(...args) {
+      super(...args);
+      window.cordboardSockets.push(this);
+    }
+  };
   const Original = window.RTCPeerConnection;
   window.cordboardConnections = [];
   window.RTCPeerConnection = class extends Original {
@@ -221,6 +235,11 @@ export class PhonePage {
 
   reload() {
     return this.page.reload();
+  }
+
+  /** Loses the SIP socket, as a proxy that restarts does; the page and its sound go on. */
+  cutSocket() {
+    return this.page.evaluate(() => window.cordboardSockets.at(-1)?.close());
   }
 
   /** What the page shows, as plain values; absent things are "". */

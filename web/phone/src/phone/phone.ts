@@ -60,6 +60,8 @@ export class Phone {
   /** The call before the reload, until it is back or given up. */
   private lost: LiveCall | undefined;
   private expecting: ReturnType<typeof setTimeout> | undefined;
+  /** What kind of network the machine is on, where the browser tells. */
+  private network = connection()?.type;
   /** The call that she does not want back. */
   private givenUp = '';
   private readonly heartbeat: ReturnType<typeof setInterval>;
@@ -81,7 +83,7 @@ export class Phone {
     if (this.lost) this.expectReturn(this.lost);
     this.heartbeat = setInterval(() => this.remember(), 2_000);
     addEventListener('online', this.networkChanged);
-    connection()?.addEventListener('change', this.networkChanged);
+    connection()?.addEventListener('change', this.connectionChanged);
     addEventListener('pagehide', this.remember);
   }
 
@@ -92,7 +94,7 @@ export class Phone {
 
   close(): void {
     removeEventListener('online', this.networkChanged);
-    connection()?.removeEventListener('change', this.networkChanged);
+    connection()?.removeEventListener('change', this.connectionChanged);
     removeEventListener('pagehide', this.remember);
     clearInterval(this.heartbeat);
     clearTimeout(this.expecting);
@@ -374,6 +376,13 @@ export class Phone {
     this.line.hurry();
   };
 
+  /** The browser tells of every change of the round trip, too; what counts is Wi-Fi in the place of cellular. */
+  private readonly connectionChanged = (): void => {
+    const type = connection()?.type;
+    if (type !== this.network) this.networkChanged();
+    this.network = type;
+  };
+
   private readonly remember = (): void => {
     const call = this.call();
     if (talking(call) && call.id !== '') rememberCall(this.shelf, this.lasting, live(call));
@@ -426,6 +435,6 @@ function live({ id, direction, name, number, queue, answered, muted }: Call): Li
 }
 
 /** The machine's network, where the browser tells of it (https://wicg.github.io/netinfo). */
-function connection(): EventTarget | undefined {
-  return (globalThis as { navigator?: { connection?: EventTarget } }).navigator?.connection;
+function connection(): (EventTarget & { type?: string }) | undefined {
+  return (globalThis as { navigator?: { connection?: EventTarget & { type?: string } } }).navigator?.connection;
 }
