@@ -34,12 +34,17 @@ func (g *Gateway) openCalls(context.Context) error {
 	g.tellers.use(all)
 	g.bridge = bridge.New(bridge.Parts{Sound: g.sound, Stories: g.tellers, Watcher: g.book, Policy: policyOf(g.config()), Log: g.log, Metrics: g.metrics})
 	g.opened("legs", func(context.Context) error { g.bridge.Close(); return nil })
-	away := g.config().Plan.Away
 	g.board = switchboard.New(switchboard.Parts{Dialer: dialer{g.bridge}, Router: g.router, Queues: g.queues, Desk: g.desk,
 		Ledger: g.ledger(), Identifier: identifier, Witness: g.api, Sounds: g.sound, Log: g.log, Metrics: g.metrics,
-		Settings: switchboard.Settings{Ring: g.config().SIP.Timeouts.Ring, Away: away.Grace, AwayEnds: away.Then == configs.AwayEnd}})
+		Settings: switchboard.Settings{Ring: g.config().SIP.Timeouts.Ring, Away: g.away}})
 	g.tellers.board = g.board
 	return nil
+}
+
+// away is what the plan says now of a call whose agent's connection is lost.
+func (g *Gateway) away() switchboard.Away {
+	a := g.config().Plan.Away
+	return switchboard.Away{Grace: a.Grace, Ends: a.Then == configs.AwayEnd}
 }
 
 // premises tell the router what exists here.

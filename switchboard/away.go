@@ -13,30 +13,31 @@ import (
 // absent lets who stays hear music until who has gone is back, on the same leg or on another one, and they talk again.
 // Who hung up does not come back, nor does a customer whose line was lost: the conversation is over.
 func (t *conversation) absent(gone, stays call.Leg) {
-	if !t.mayReturn(gone) {
+	away := t.Settings.Away()
+	if !mayReturn(gone, away) {
 		t.ends(call.EndingOf(gone.Context()))
 		return
 	}
 	t.unhold() // she had put him on hold; the phone that comes back knows nothing of it
-	t.goesAway(gone.Party().Agent)
+	t.goesAway(gone.Party().Agent, away)
 	stays.Audio().Hear(t.Sounds.Music(t.snapshot().Queue))
-	back, ending := t.await(gone, stays)
+	back, ending := t.await(gone, stays, away.Grace)
 	if back == nil {
-		t.staysAway(gone, stays, ending)
+		t.staysAway(gone, stays, ending, away)
 		return
 	}
 	t.rejoin(gone, back, stays)
 }
 
 // mayReturn reports whether the connection to one of us was lost, and there is time to wait for her.
-func (t *conversation) mayReturn(gone call.Leg) bool {
+func mayReturn(gone call.Leg, away Away) bool {
 	lost := gone.Context().Err() == nil || call.EndingOf(gone.Context()).Lost()
-	return lost && !gone.Party().Outside() && t.Settings.Away > 0
+	return lost && !gone.Party().Outside() && away.Grace > 0
 }
 
 // await returns the leg on which she is back; nil when she is not, and how it ended.
-func (t *conversation) await(gone, stays call.Leg) (back call.Leg, e call.Ending) {
-	search := t.search(gone, stays)
+func (t *conversation) await(gone, stays call.Leg, grace time.Duration) (back call.Leg, e call.Ending) {
+	search := t.search(gone, stays, grace)
 	defer search.stop()
 	over := gone.Context().Done()
 	for {
@@ -82,8 +83,8 @@ type answer struct {
 }
 
 // search begins to ring her devices, for as long as the customer is to wait at most.
-func (t *conversation) search(gone, stays call.Leg) *search {
-	ctx, cancel := context.WithTimeoutCause(stays.Context(), t.Settings.Away, &call.Ended{Ending: call.Ending{By: call.ByAgent, Reason: call.SignalLost}})
+func (t *conversation) search(gone, stays call.Leg, grace time.Duration) *search {
+	ctx, cancel := context.WithTimeoutCause(stays.Context(), grace, &call.Ended{Ending: call.Ending{By: call.ByAgent, Reason: call.SignalLost}})
 	s := &search{answers: make(chan answer, 1), cancel: cancel}
 	r := t.snapshot()
 	i := Invitation{Call: r.ID, Agent: gone.Party().Agent, From: stays.Party(), Queue: r.Queue, With: stays, Lost: gone}
@@ -109,12 +110,12 @@ func (s *search) stop() {
 }
 
 // goesAway notes that she is not there.
-func (t *conversation) goesAway(agent string) {
+func (t *conversation) goesAway(agent string, away Away) {
 	now := time.Now()
 	t.lastSegment(func(s *call.Segment) { s.Absences = append(s.Absences, call.Absence{From: now}) })
 	t.Ledger.Note(t.snapshot())
 	t.meter.away.Inc()
-	t.log.Info("agent away", zap.String("agent", agent), zap.Duration("grace", t.Settings.Away))
+	t.log.Info("agent away", zap.String("agent", agent), zap.Duration("grace", away.Grace))
 	t.saw(call.Away, agent)
 }
 
@@ -160,11 +161,11 @@ func (t *conversation) comes(gone, back call.Leg) {
 }
 
 // staysAway decides what becomes of who has waited for her in vain.
-func (t *conversation) staysAway(gone, stays call.Leg, e call.Ending) {
+func (t *conversation) staysAway(gone, stays call.Leg, e call.Ending, away Away) {
 	agent := gone.Party().Agent
 	left := stays.Context().Err() != nil
 	hungUp := gone.Context().Err() != nil && !call.EndingOf(gone.Context()).Lost()
-	if !left && !hungUp && t.snapshot().Queue != "" && stays == t.teller && stays.Party().Outside() && !t.Settings.AwayEnds {
+	if !left && !hungUp && t.snapshot().Queue != "" && stays == t.teller && stays.Party().Outside() && !away.Ends {
 		t.log.Info("agent not back, served by the next one", zap.String("agent", agent))
 		t.meter.back(requeued)
 		gone.Hangup(e)

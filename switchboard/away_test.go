@@ -24,6 +24,11 @@ func (h *house) talking() (customer, anna *fakeLeg) {
 	return customer, anna
 }
 
+// waits sets for how long an agent is awaited, and what then.
+func (h *house) waits(grace time.Duration, ends bool) {
+	h.Settings.Away = func() Away { return Away{Grace: grace, Ends: ends} }
+}
+
 func (h *house) moments() []call.Moment {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -40,7 +45,7 @@ func TestAnAgentWhoseConnectionIsLostTakesTheCallBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		defer h.close()
-		h.Settings.Away = 30 * time.Second
+		h.waits(30*time.Second, false)
 		customer, anna := h.talking()
 		h.answers["anna"] = 5 * time.Second
 		h.desk.Devices("anna", 0)
@@ -83,7 +88,7 @@ func TestAnAgentWhoIsHeardAgainIsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		defer h.close()
-		h.Settings.Away = 30 * time.Second
+		h.waits(30*time.Second, false)
 		customer, anna := h.talking()
 		delete(h.answers, "anna")
 		anna.wishes <- call.Hold{}
@@ -113,7 +118,7 @@ func TestAnotherDeviceTakesTheCallOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		defer h.close()
-		h.Settings.Away = 30 * time.Second
+		h.waits(30*time.Second, false)
 		customer, anna := h.talking()
 		anna.wishes <- call.Gone{}
 		again := h.leg(1)
@@ -159,7 +164,7 @@ func TestAnAgentWhoDoesNotComeBack(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := newHouse(t)
 				defer h.close()
-				h.Settings.Away, h.Settings.AwayEnds = c.grace, c.ends
+				h.waits(c.grace, c.ends)
 				h.works("anna")
 				h.answers["anna"] = time.Second
 				customer := c.begin(h)
@@ -212,7 +217,7 @@ func TestEitherSideOfACallMayBeAway(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := newHouse(t)
 				defer h.close()
-				h.Settings.Away = 30 * time.Second
+				h.waits(30*time.Second, false)
 				h.works("anna", "bo")
 				h.answers["anna"], h.answers["bo"], h.answers["+358401234567"] = time.Second, time.Second, time.Second
 				caller := outbound(c.dialled)(h)
@@ -245,7 +250,7 @@ func TestACustomerWhoIsLostIsNotAwaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		defer h.close()
-		h.Settings.Away = 30 * time.Second
+		h.waits(30*time.Second, false)
 		customer, anna := h.talking()
 		customer.Hangup(lost)
 		h.over()
@@ -274,7 +279,7 @@ func TestAnyPartyMayHangUpAtAnyMomentOfAnAbsence(t *testing.T) {
 func anAbsence(t *testing.T, first, who string, at time.Duration) {
 	h := newHouse(t)
 	defer h.close()
-	h.Settings.Away = 2 * time.Second
+	h.waits(2*time.Second, false)
 	customer, anna := h.talking()
 	h.answers["anna"] = time.Second
 	if first == "lost" {

@@ -106,10 +106,16 @@ type Settings struct {
 	Ring time.Duration
 	// Identify is how long the CRM may take to say who a caller is; default 10 s, nobody waits for it.
 	Identify time.Duration
-	// Away is how long who talked with an agent hears music when the connection to her was lost; 0: the call ends.
-	Away time.Duration
-	// AwayEnds ends a call from a queue after that; otherwise its caller is the next one to be served there.
-	AwayEnds bool
+	// Away says what happens when the connection to an agent is lost in talk; it is asked each time. Nil: the call ends.
+	Away func() Away
+}
+
+// Away is what happens when the connection to an agent is lost in talk.
+type Away struct {
+	// Grace is how long the other party hears music meanwhile; 0: the call ends.
+	Grace time.Duration
+	// Ends ends a call from a queue after that; otherwise its caller is the next one to be served there.
+	Ends bool
 }
 
 // Switchboard tells stories. Its methods are safe for concurrent use.
@@ -123,6 +129,9 @@ type Switchboard struct {
 func New(p Parts) *Switchboard {
 	if p.Settings.Ring == 0 {
 		p.Settings.Ring = 45 * time.Second
+	}
+	if p.Settings.Away == nil {
+		p.Settings.Away = func() Away { return Away{} }
 	}
 	if p.Settings.Identify == 0 {
 		p.Settings.Identify = 10 * time.Second
