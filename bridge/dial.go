@@ -146,7 +146,7 @@ func targetsOf(e *sip.Endpoint, i Invitation) []sip.Target {
 func (b *Bridge) ring(ctx context.Context, endpoint *sip.Endpoint, i Invitation, to sip.Target, rings func()) (*leg, error) {
 	keys := b.keysOf(i.Trunk)
 	l, err := b.invite(ctx, endpoint, i, to, rings, keys)
-	if keys.Policy == sdes.Preferred && refusedWith(err) == 488 && ctx.Err() == nil {
+	if status := refusedWith(err); keys.Policy == sdes.Preferred && (status == 488 || status == 606) && ctx.Err() == nil {
 		keys.Policy = sdes.Required
 		return b.invite(ctx, endpoint, i, to, rings, keys)
 	}
