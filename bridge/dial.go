@@ -145,6 +145,9 @@ func targetsOf(e *sip.Endpoint, i Invitation) []sip.Target {
 // nothing but SRTP will do, is asked again.
 func (b *Bridge) ring(ctx context.Context, endpoint *sip.Endpoint, i Invitation, to sip.Target, rings func()) (*leg, error) {
 	keys := b.keysOf(i.Trunk)
+	if d, ok := to.(sip.ToDevice); ok && d.Device.Browser() {
+		keys = sdes.Protection{} // it has DTLS
+	}
 	l, err := b.invite(ctx, endpoint, i, to, rings, keys)
 	if status := refusedWith(err); keys.Policy == sdes.Preferred && (status == 488 || status == 606) && ctx.Err() == nil {
 		keys.Policy = sdes.Required
