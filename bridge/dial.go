@@ -149,8 +149,11 @@ func targetsOf(e *sip.Endpoint, i Invitation) []sip.Target {
 // nothing but SRTP will do, is asked again.
 func (b *Bridge) ring(ctx context.Context, endpoint *sip.Endpoint, i Invitation, to sip.Target, rings func()) (*leg, error) {
 	keys := b.keysOf(i.Trunk)
+	if d, ok := to.(sip.ToDevice); ok && d.Device.Browser() {
+		keys = sdes.Protection{} // it has DTLS
+	}
 	l, err := b.invite(ctx, endpoint, i, to, rings, keys)
-	if keys.Policy == sdes.Preferred && refusedWith(err) == 488 && ctx.Err() == nil {
+	if status := refusedWith(err); keys.Policy == sdes.Preferred && (status == 488 || status == 606) && ctx.Err() == nil {
 		keys.Policy = sdes.Required
 		return b.invite(ctx, endpoint, i, to, rings, keys)
 	}

@@ -139,7 +139,10 @@ func (s *Session) Answer(offer []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer, s.use(agreement)
+	if err := s.use(agreement); err != nil {
+		return nil, err
+	}
+	return answer, nil
 }
 
 // Accept implements rtp.Session.
