@@ -32,28 +32,9 @@ func (e *Endpoint) inbound(req *sip.Request, tx *sip.ServerTx, a *arrival) {
 	if !ok {
 		return
 	}
-	if replaces := header(req, "Replaces"); replaces != "" {
-		// Some phones transfer with Replaces only towards who says that he knows it. That means us as the one who joins
-		// the two calls (REFER); who would take over a call by himself is not let (RFC 3891 section 3).
-		status := 403
-		if e.named(replaces) == nil {
-			status = 481
-		}
-		refuse(status, "")
-		return
-	}
-	timer, reliability := e.policyOf(origin, device)
-	if least, brief := timer.tooBrief(req); brief {
-		refuse(422, "", least)
-		return
-	}
-	provisional, status := reliability.of(req)
-	switch status {
-	case 420:
-		refuse(status, "", Header{"Unsupported", "100rel"})
-		return
-	case 421:
-		refuse(status, "", Header{"Require", "100rel"})
+	timer, provisional, status, why := e.extensions(req, origin, device)
+	if status != 0 {
+		refuse(status, "", why...)
 		return
 	}
 	d := e.called(req, tx, a, origin, device)
@@ -71,6 +52,30 @@ func (e *Endpoint) inbound(req *sip.Request, tx *sip.ServerTx, a *arrival) {
 	e.respond(tx, e.response(req, 100, ""))
 	d.log.Info("call in", zap.Any("origin", origin), zap.String("transport", d.network))
 	e.calls.Inbound(d.ctx, d)
+}
+
+// extensions reads what an INVITE asks for beyond RFC 3261: a session timer, reliable provisional responses, the place of
+// another call. status is how it is refused; 0: it is not.
+func (e *Endpoint) extensions(req *sip.Request, o Origin, device *Device) (timer SessionTimer, r *reliable, status int, why []Header) {
+	if replaces := header(req, "Replaces"); replaces != "" {
+		// Some phones transfer with Replaces only towards who says that he knows it. That means us as the one who joins
+		// the two calls (REFER); who would take over a call by himself is not let (RFC 3891 section 3).
+		if e.named(replaces) == nil {
+			return timer, nil, 481, nil
+		}
+		return timer, nil, 403, nil
+	}
+	timer, reliability := e.policyOf(o, device)
+	if least, brief := timer.tooBrief(req); brief {
+		return timer, nil, 422, []Header{least}
+	}
+	switch r, status = reliability.of(req); status {
+	case 420:
+		why = []Header{{"Unsupported", "100rel"}}
+	case 421:
+		why = []Header{{"Require", "100rel"}}
+	}
+	return timer, r, status, why
 }
 
 // called makes the dialog of an INVITE that came in (RFC 3261 section 12.1.1).
