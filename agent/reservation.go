@@ -11,7 +11,7 @@ type Reservation struct {
 	desk    *Desk
 	agent   string
 	call    call.ID // guarded by desk.mu
-	handled bool // guarded by desk.mu: the call reached her
+	handled bool    // guarded by desk.mu: the call reached her
 }
 
 // Reserve makes the agent the call's own if she is idle and her availability takes calls of that kind; of any number of
