@@ -40,6 +40,9 @@ func (b *Bridge) Dial(ctx context.Context, i Invitation) (call.Leg, error) {
 	if i.Lost != nil {
 		return b.again(ctx, endpoint, i)
 	}
+	if hops(i.With) <= 0 { // the same loop for whoever sent it
+		return nil, &call.Ended{Ending: call.Ending{By: call.ByUs, Reason: call.Failed, Code: 483}}
+	}
 	targets := targetsOf(endpoint, i)
 	if len(targets) == 0 {
 		return nil, &call.Ended{Ending: call.Ending{By: far(i), Reason: call.Unreachable}}
@@ -62,6 +65,16 @@ func (b *Bridge) Dial(ctx context.Context, i Invitation) (call.Leg, error) {
 		}
 	}
 	return b.firstOf(ctx, legs, len(targets), func() { stop(errTaken) }, far(i))
+}
+
+// hops is how far a call may go that is placed for somebody.
+func hops(with call.Leg) int {
+	if l, ok := with.(*leg); ok {
+		if d := l.current(); d != nil {
+			return d.Hops() - 1
+		}
+	}
+	return 70 // RFC 3261 section 8.1.1.6
 }
 
 // outcome is what became of ringing one device.
@@ -190,7 +203,7 @@ func (b *Bridge) invite(ctx context.Context, endpoint *sip.Endpoint, i Invitatio
 	start := time.Now()
 	early := l.listenEarly(i.Early)
 	d, sdp, err := endpoint.Invite(ctx, sip.Invitation{
-		To: to, GivenUp: toldWhy, From: sip.Address{Display: i.From.Name, User: string(shown(i))}, Privacy: shown(i) == "", Offer: offer, Headers: headers(i),
+		To: to, Hops: hops(i.With), GivenUp: toldWhy, From: sip.Address{Display: i.From.Name, User: string(shown(i))}, Privacy: shown(i) == "", Offer: offer, Headers: headers(i),
 		Early: func(d *sip.Dialog) {
 			l.began(d)
 			early.rang <- d

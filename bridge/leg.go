@@ -59,6 +59,13 @@ func (l *leg) Context() context.Context { return l.ctx }
 func (l *leg) Wishes() <-chan call.Wish { return l.wishes }
 func (l *leg) Audio() call.Audio        { return (*audio)(l) }
 
+// current is the dialog, nil while it is not known.
+func (l *leg) current() *sip.Dialog {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dialog
+}
+
 // Ring sends one 180.
 func (l *leg) Ring(context.Context) error {
 	l.mu.Lock()

@@ -190,3 +190,30 @@ func TestB33_ACallerInTheQueueMayHoldAndRefresh(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A caller who is forwarded outside hears what is played there before the answer, and his call comes no nearer to going
+// round for ever.
+func TestAForwardedCallerHearsAheadAndHasOneHopLess(t *testing.T) {
+	carrier := newCarrier(t)
+	c := demoHouse(carrier.Address())
+	c.Plan.Numbers["+358293000103"] = configs.Destination{Number: "+358401234567"}
+	h := openHouse(t, c)
+	customer := h.dial(h.carrier(lab.PCMA()), "+358293000103", lab.CallOptions{Sound: lab.Tone(440, -16)})
+	callee := h.reached(carrier, 0)
+	if got := callee.Invite.Get("Max-Forwards"); got != "69" {
+		t.Errorf("Max-Forwards %s", got)
+	}
+	if err := callee.Progress(); err != nil {
+		t.Fatal(err)
+	}
+	callee.Say(lab.Tone(550, -16))
+	customer.Ear().MustHear(t, 550, patience, 500*time.Millisecond)
+	if err := callee.Answer(h.soon()); err != nil {
+		t.Fatal(err)
+	}
+	customer.MustAnswer(t, patience)
+	callee.Ear().MustHear(t, 440, patience, 500*time.Millisecond)
+	if err := customer.Bye(h.soon()); err != nil {
+		t.Error(err)
+	}
+}

@@ -106,3 +106,57 @@ func TestB34_ARequestBelongsToItsDialogWhateverSocketItComesBy(t *testing.T) {
 		t.Errorf("BYE: %s", m.start)
 	}
 }
+
+// A call that we place by a proxy and that the proxy brings back to us is two calls, with one Call-ID: a spiral, no loop
+// (RFC 3261 section 6).
+func TestASpiralIsTwoCalls(t *testing.T) {
+	at, dialogs := reserve(t), make(chan *Dialog, 1)
+	e := open(t, answering(dialogs), trunkTo(at))
+	proxy := newPhoneAt(t, e, at)
+	done := make(chan placed, 1)
+	go func() {
+		d, answer, err := e.Invite(t.Context(), Invitation{To: ToTrunk{"out", "1234"}, Offer: []byte(someSDP)})
+		done <- placed{d, answer, err}
+	}()
+	out := proxy.request("INVITE")
+	_, rest, _ := strings.Cut(out.head, "\r\n")
+	via := out.get("Via")
+	proxy.send("INVITE sip:5678@" + proxy.to + " SIP/2.0\r\nVia: SIP/2.0/UDP " + proxy.local + ";branch=" + newBranch() + ";rport\r\nVia: " + via + "\r\n" + rest + "\r\n\r\n" + out.body)
+	back := proxy.final("INVITE")
+	if back.status() != 200 {
+		t.Fatalf("the spiral: %s", back.start)
+	}
+	proxy.send(replyText(strings.Trim(back.get("Contact"), "<>"), out, 200, tagOf(back.get("To")), back.body))
+	r := wait(t, done, "the answer")
+	if r.err != nil {
+		t.Fatal(r.err)
+	}
+	in := wait(t, dialogs, "the call that came back")
+	if in.CallID() != r.d.CallID() || in.ID() == r.d.ID() || in.Called() != "5678" {
+		t.Errorf("%s and %s, for %s", in.CallID(), r.d.CallID(), in.Called())
+	}
+	r.d.Hangup(0, "")
+	if end := endOf(t, in); !end.Remote || end.Why != HungUp {
+		t.Error(end)
+	}
+}
+
+func TestACallPlacedForACallerHasOneHopLess(t *testing.T) {
+	dialogs := make(chan *Dialog, 1)
+	e := open(t, answering(dialogs))
+	p := newPhone(t, e)
+	l := p.newLeg("1234")
+	l.branch = newBranch()
+	p.send(strings.Replace(l.text("INVITE", l.branch, l.cseq, someSDP), "Max-Forwards: 70", "Max-Forwards: 5", 1))
+	l.answered()
+	if d := wait(t, dialogs, "the call"); d.Hops() != 5 {
+		t.Errorf("%d hops", d.Hops())
+	}
+	_, out, done := calling(t, t.Context(), Invitation{Offer: []byte(someSDP), Hops: 4})
+	inv := out.request("INVITE")
+	if inv.get("Max-Forwards") != "4" {
+		t.Errorf("Max-Forwards %s", inv.get("Max-Forwards"))
+	}
+	out.reply(inv, 486, "x", "")
+	wait(t, done, "the refusal")
+}

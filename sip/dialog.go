@@ -133,6 +133,21 @@ func (d *Dialog) Called() string {
 	return addressOf("", &d.invite.Recipient).User
 }
 
+// Hops is through how many more hops the INVITE that came in may go (Max-Forwards). A call that is placed because of it
+// has one less (RFC 7332), so that two gateways who forward to each other do not do so for ever.
+func (d *Dialog) Hops() int {
+	if d.caller {
+		return maxHops
+	}
+	if h := d.invite.MaxForwards(); h != nil {
+		return int(h.Val())
+	}
+	return maxHops
+}
+
+// maxHops is Max-Forwards of a call that begins here (RFC 3261 section 8.1.1.6).
+const maxHops = 70
+
 // Header is the first value of a header field of the INVITE that came in, or of the far side's 2xx when we called; ""
 // when there is none.
 func (d *Dialog) Header(name string) string {

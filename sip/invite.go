@@ -15,6 +15,7 @@ type Invitation struct {
 	To      Target
 	From    Address
 	Privacy bool     // withhold From: anonymous (RFC 3323) with Privacy: id; the number goes to trunks in P-Asserted-Identity
+	Hops    int      // Max-Forwards; 0: 70
 	Offer   []byte   // SDP; nil: the far side's 2xx brings the offer and Invite ACKs with what Answer makes of it
 	Headers []Header // Alert-Info, X-…, anything for the far side
 	// Answer makes the answer for the ACK when Offer was nil (RFC 3261 section 13.2.1).
@@ -262,6 +263,9 @@ func (d *Dialog) inviteRequest(inv Invitation) (*sip.Request, hop, error) {
 	}
 	if !d.bound {
 		h = first // the trunk's address, wherever the request URI points
+	}
+	if h := req.MaxForwards(); h != nil && inv.Hops > 0 {
+		*h = sip.MaxForwardsHeader(inv.Hops)
 	}
 	headers := inv.Headers
 	if _, trunk := inv.To.(ToTrunk); trunk && inv.From.User != "" {
