@@ -44,7 +44,7 @@ func progress(status int, sdp string) func(d *Dialog) {
 }
 
 func answer(sdp string) func(d *Dialog) {
-	return func(d *Dialog) { _, _ = d.Answer(context.Background(), []byte(sdp)) } //nolint:usetesting // the call outlives the step
+	return func(d *Dialog) { _, _ = d.Answer(context.Background(), []byte(sdp)) }
 }
 
 // provisional reads the next provisional response but 100.

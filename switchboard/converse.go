@@ -54,6 +54,7 @@ type conversation struct {
 	caller, answered call.Leg
 	holder           call.Leg // nil: nobody holds
 	since            time.Time
+	held             bool // by who wishes for a transfer, before she did
 	over             bool
 }
 

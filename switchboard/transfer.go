@@ -29,6 +29,7 @@ func (t *conversation) transfer(w call.Transfer, from, other call.Leg) {
 		told(call.Ending{By: call.ByUs, Reason: call.Forbidden})
 		return
 	}
+	t.held = t.holder == from
 	t.unhold()
 	if w.Instead != nil {
 		t.joinWith(w.Instead, from, other, told)
@@ -47,7 +48,7 @@ func (t *conversation) transfer(w call.Transfer, from, other call.Leg) {
 	case routing.ToQueue:
 		t.handToQueue(d, from, other, told)
 	case routing.Refuse:
-		told(d.Ending)
+		t.notHanded(d.Ending, from, other, told)
 	}
 }
 
@@ -71,7 +72,7 @@ func (t *conversation) told(w call.Transfer) func(call.Ending) {
 func (t *conversation) handToAgent(id string, from, other call.Leg, told func(call.Ending)) {
 	held, ok := t.Desk.Reserve(id, t.record.ID, agent.DirectCall)
 	if !ok {
-		told(call.Ending{By: call.ByAgent, Reason: t.whyNot(id)})
+		t.notHanded(call.Ending{By: call.ByAgent, Reason: t.whyNot(id)}, from, other, told)
 		return
 	}
 	t.sits(id, seatOf(held))
@@ -131,7 +132,7 @@ func (t *conversation) handOn(i Invitation, from, other call.Leg, told func(call
 		e := call.EndingOfError(err)
 		try.Outcome = e.Reason
 		t.attempt(try)
-		t.notHanded(e, from, told)
+		t.notHanded(e, from, other, told)
 		return false
 	}
 	t.dialled(leg)
@@ -141,8 +142,9 @@ func (t *conversation) handOn(i Invitation, from, other call.Leg, told func(call
 	return true
 }
 
-// notHanded goes on as before a transfer that failed: with her who wished for it, if she is still there.
-func (t *conversation) notHanded(e call.Ending, from call.Leg, told func(call.Ending)) {
+// notHanded goes on as before a transfer that failed: with her who wished for it, if she is still there. Her phone holds
+// the other party on, if it did before.
+func (t *conversation) notHanded(e call.Ending, from, other call.Leg, told func(call.Ending)) {
 	told(e)
 	t.log.Info("transfer failed", zap.Stringer("ending", e))
 	if from.Context().Err() != nil {
@@ -150,12 +152,15 @@ func (t *conversation) notHanded(e call.Ending, from call.Leg, told func(call.En
 		return
 	}
 	t.join()
+	if t.held {
+		t.hold(from, other)
+	}
 }
 
 // handToQueue lets the caller wait in a queue again; the agent who sent him there is free at once.
 func (t *conversation) handToQueue(d routing.ToQueue, from, other call.Leg, told func(call.Ending)) {
 	if other != t.teller || other.Party().Agent != "" {
-		told(call.Ending{By: call.ByUs, Reason: call.Forbidden}) // whom we called did not come to wait
+		t.notHanded(call.Ending{By: call.ByUs, Reason: call.Forbidden}, from, other, told) // whom we called did not come to wait
 		return
 	}
 	told(call.Ending{By: call.ByAgent, Reason: call.Transferred})
@@ -168,7 +173,7 @@ func (t *conversation) handToQueue(d routing.ToQueue, from, other call.Leg, told
 func (t *conversation) joinWith(there, from, other call.Leg, told func(call.Ending)) {
 	second := t.calls.of(there)
 	if second == nil || second == t.story {
-		told(call.Ending{By: call.ByUs, Reason: call.NotFound, Code: 481})
+		t.notHanded(call.Ending{By: call.ByUs, Reason: call.NotFound, Code: 481}, from, other, told)
 		return
 	}
 	got := second.meets(other.Context(), meeting{leaving: there})
@@ -186,7 +191,7 @@ func (t *conversation) joinWith(there, from, other call.Leg, told func(call.Endi
 		t.sits(other.Party().Agent, agent)
 	}
 	if !got.ok {
-		told(call.Ending{By: call.ByUs, Reason: call.Failed})
+		t.notHanded(call.Ending{By: call.ByUs, Reason: call.Failed}, from, other, told)
 		return
 	}
 	t.dialled(got.leg)

@@ -140,6 +140,29 @@ func TestB43_ATransferThatFailsGivesTheCustomerBack(t *testing.T) {
 	}
 }
 
+func TestATransferThatFailsLeavesTheCustomerOnHoldIfHeWas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		defer h.close()
+		customer, anna := h.conversation()
+		anna.wishes <- call.Hold{}
+		var told report
+		anna.wishes <- call.Transfer{To: "1002", Told: told.tell} // bo has no phone on
+		synctest.Wait()
+		if told.said() != "[unreachable]" || customer.hearing() != "music" {
+			t.Errorf("told %s; the customer hears %s", told.said(), customer.hearing())
+		}
+		anna.wishes <- call.Resume{}
+		synctest.Wait()
+		if customer.hearing() != "leg anna" {
+			t.Errorf("resumed, the customer hears %s", customer.hearing())
+		}
+		customer.leaves(call.ByCustomer, call.Hungup)
+		h.over()
+		h.settled(customer)
+	})
+}
+
 func TestB43_WhoHandsOnMayHangUpAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
