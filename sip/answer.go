@@ -55,6 +55,7 @@ func (d *Dialog) accept(ctx context.Context, sdp []byte) error {
 	d.agree(d.invite, res)
 	d.mu.Lock()
 	d.answer = res
+	d.remindNoMore()
 	d.mu.Unlock()
 	err := d.e.respondUnlessCancelled(d.invite, d.tx, res)
 	if errors.Is(err, sip.ErrTransactionCanceled) {

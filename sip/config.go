@@ -80,6 +80,9 @@ type Timeouts struct {
 	// Bye is how long a BYE, CANCEL or other short request waits for its answer before we consider it said. 5 s: the
 	// call is over for us whatever the far side answers.
 	Bye time.Duration
+	// Remind is the pause after which a provisional response is said again while a caller waits for the answer. 1 min
+	// (RFC 3261 section 13.3.1.1).
+	Remind time.Duration
 	// ByeBeforeACK is how long a BYE of ours waits for the ACK of our 2xx (RFC 3261 section 15). 5 s.
 	ByeBeforeACK time.Duration
 	// Reoffer is how long a re-INVITE of ours waits for its answer. 32 s, as every transaction.
@@ -129,6 +132,7 @@ func (t Timeouts) withDefaults() Timeouts {
 	or(&t.T2, 4*time.Second)
 	or(&t.NoACK, 64*t.T1)
 	or(&t.Bye, 5*time.Second)
+	or(&t.Remind, time.Minute)
 	or(&t.ByeBeforeACK, 5*time.Second)
 	or(&t.Reoffer, 32*time.Second)
 	or(&t.Request, 5*time.Second)

@@ -63,6 +63,7 @@ type Dialog struct {
 	grace      *time.Timer              // guarded by mu: runs while the socket is lost
 	credential *credential              // guarded by mu: how we answered the far side's challenge
 	life       life                     // guarded by mu
+	reminder   *time.Timer              // guarded by mu: to the repetition of a provisional response
 	attached   any                      // guarded by mu: what the user of the dialog keeps with it
 	terms      *terms                   // guarded by mu: how the session is offered again as it is; nil: nobody said
 	reliable   *reliable                // set before the dialog is known, its fields guarded by mu; nil: provisional responses are not acknowledged

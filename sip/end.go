@@ -73,6 +73,7 @@ func (d *Dialog) close() {
 			d.grace.Stop()
 		}
 		d.life.end()
+		d.remindNoMore()
 		d.mu.Unlock()
 		d.e.dialogs.ended(d)
 		close(d.gone)

@@ -176,6 +176,7 @@ func (d *Dialog) Progress(status int, sdp []byte) error {
 		return d.how()
 	}
 	res := d.answerWith(status, "", sdp)
+	d.remind(status, sdp)
 	d.mu.Lock()
 	begun, acknowledged := d.phase == early, d.reliable.wantsPRACK(sdp)
 	d.mu.Unlock()

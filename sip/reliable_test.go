@@ -311,3 +311,46 @@ func TestW5_WhatOvertakesTheACKOfAnOfferlessCallDoesNotLoseTheAnswer(t *testing.
 		t.Error(d.how())
 	}
 }
+
+func TestWhoWaitsLongIsRemindedThatItRings(t *testing.T) {
+	for name, c := range map[string]struct {
+		sdp      string
+		asks     []string
+		again    string // the description of the repetition
+		reliable bool
+	}{
+		"ringing":         {"", nil, "", false},
+		"early sound":     {someSDP, nil, someSDP, false},
+		"early, reliable": {someSDP, []string{"Supported: 100rel"}, "", false},
+		"always reliable": {"", []string{"Require: 100rel"}, "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			steps := make(chan func(d *Dialog))
+			e := open(t, callsFunc(func(ctx context.Context, d *Dialog) {
+				(<-steps)(d)
+				<-ctx.Done()
+			}), func(cfg *Config) { cfg.Timeouts.Remind = 150 * time.Millisecond })
+			l := newPhone(t, e).newLeg("1234")
+			l.invite(someSDP, c.asks...)
+			invite := l.cseq
+			steps <- progress(183, c.sdp)
+			first := l.p.provisional()
+			if first.get("RSeq") != "" {
+				l.prack(first, "")
+			}
+			for range 2 {
+				again := l.p.until(func(m msg) bool {
+					return m.status() == 183 && (m.get("RSeq") == "" || m.get("RSeq") != first.get("RSeq"))
+				})
+				if again.body != c.again || (again.get("RSeq") != "") != c.reliable {
+					t.Errorf("again: RSeq %q, %q", again.get("RSeq"), again.body)
+				}
+				if first = again; c.reliable {
+					l.prack(again, "")
+				}
+			}
+			l.cseq = invite
+			l.p.send(l.text("CANCEL", l.branch, invite, ""))
+		})
+	}
+}
