@@ -22,6 +22,7 @@ func (c *story) converse(answered call.Leg, id string) {
 	p, _ := c.Desk.Profile(id)
 	c.joins(p)
 
+	unheard(caller) // keys that he pressed while he waited were not meant for her
 	talk := conversation{story: c, caller: caller, answered: answered}
 	defer talk.unhold()
 	for !talk.over {
@@ -36,6 +37,17 @@ func (c *story) converse(answered call.Leg, id string) {
 			talk.grant(w, talk.answered, talk.caller)
 		case m := <-c.meetings:
 			talk.meet(m)
+		}
+	}
+}
+
+// unheard forgets what a party wished for before there was anybody to wish it of.
+func unheard(l call.Leg) {
+	for {
+		select {
+		case <-l.Wishes():
+		default:
+			return
 		}
 	}
 }
