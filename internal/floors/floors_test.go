@@ -24,8 +24,8 @@ func floors() map[string][]string {
 		"outbox":         {"call"},
 		"sip":            {"call", "sip/"},
 		"sip/":           {},
-		"sip/targets":    {"sip/field"},                              // targets are written as URIs
-		"rtp":            {"rtp/dtmf"}, // sound knows no calls and no signalling
+		"sip/targets":    {"sip/field"}, // targets are written as URIs
+		"rtp":            {"rtp/dtmf"},  // sound knows no calls and no signalling
 		"rtp/":           {"rtp", "rtp/"},
 		"bridge":         {"call", "sip", "rtp", "rtp/"},
 		"routing":        {"call"},
