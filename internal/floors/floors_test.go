@@ -24,6 +24,10 @@ func floors() map[string][]string {
 		"outbox":           {"call"},
 		"sip":              {"call", "sip/"},
 		"sip/":             {},
+		"sip/digest":       {"sip/field"},                              // header fields
+		"sip/number":       {"call", "sip/field"},                      // what is read becomes a call.Number, which prints masked
+		"sip/caller":       {"call", "sip/field", "sip/number"},        // the same, and parties
+		"sip/limits":       {"call"},                                   // the same
 		"sip/targets":      {"sip/field"},                              // targets are written as URIs
 		"sip/registration": {"sip/digest", "sip/field", "sip/targets"}, // a registrar challenges, and is one of several places
 		"rtp":              {"rtp/dtmf"},                               // sound knows no calls and no signalling

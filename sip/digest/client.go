@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/cordboard/cordboard/sip/field"
 )
 
 // Bounds of what a server may make us do.
@@ -14,9 +16,6 @@ const (
 	maxRealms   = 8 // whose challenges are answered
 	maxAttempts = 5 // of one request: proxies and the server behind them may each ask, and find a nonce stale
 )
-
-// Header is a header field of a request.
-type Header struct{ Name, Value string }
 
 // Client answers challenges with one user name and password (RFC 7616, RFC 8760, RFC 3261 section 22). It remembers them,
 // so that the next request carries its answer at once, counted up. Safe for concurrent use.
@@ -62,14 +61,14 @@ func (c *Client) Begin() *Exchange { return &Exchange{client: c} }
 
 // Authorize returns the header fields to add to the request before it is sent: our answers to all challenges known.
 // uri is the Request-URI as it is written in the request; body counts where a server asks for auth-int.
-func (x *Exchange) Authorize(method, uri string, body []byte) []Header {
+func (x *Exchange) Authorize(method, uri string, body []byte) []field.Header {
 	c := x.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	x.attempts++
-	headers := make([]Header, 0, len(c.answers))
+	headers := make([]field.Header, 0, len(c.answers))
 	for _, a := range c.answers {
-		headers = append(headers, Header{a.header, c.credentials(a, method, uri, body)})
+		headers = append(headers, field.Header{Name: a.header, Value: c.credentials(a, method, uri, body)})
 	}
 	if len(headers) == 0 {
 		return nil

@@ -8,10 +8,12 @@ import (
 	"testing"
 
 	client "github.com/icholy/digest"
+
+	"github.com/cordboard/cordboard/sip/field"
 )
 
 // fieldsOf reads our own credentials.
-func fieldsOf(t testing.TB, headers []Header) map[string]string {
+func fieldsOf(t testing.TB, headers []field.Header) map[string]string {
 	t.Helper()
 	if len(headers) != 1 {
 		t.Fatalf("%d header fields: %q", len(headers), headers)

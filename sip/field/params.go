@@ -4,6 +4,9 @@ import (
 	"strings"
 )
 
+// Header is a header field of a message.
+type Header struct{ Name, Value string }
+
 // Param is one parameter: ;lr, ;expires=60, ;text="a b". Its value is without the quotes.
 type Param struct{ Name, Value string }
 

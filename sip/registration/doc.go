@@ -31,9 +31,6 @@ type Asker interface {
 // ErrSilent is what an Asker returns for a request that nobody answered.
 var ErrSilent = errors.New("no answer")
 
-// Header is a header field.
-type Header struct{ Name, Value string }
-
 // Request is one REGISTER.
 type Request struct {
 	Hop     targets.Hop
@@ -42,14 +39,14 @@ type Request struct {
 	To      string // an address
 	CallID  string
 	CSeq    uint32
-	Headers []Header // Route, Contact, Expires, Supported, Authorization …
+	Headers []field.Header // Route, Contact, Expires, Supported, Authorization …
 }
 
 // Response is what came back.
 type Response struct {
 	Status  int
 	Reason  string // the reason phrase
-	Headers []Header
+	Headers []field.Header
 }
 
 // values are all values of a header field, lists not taken apart.
@@ -96,9 +93,9 @@ type Config struct {
 	// Contact is the URI under which the hop reaches us, without parameters of the header field. It is asked before each
 	// request, because our address may change; the binding of the old one is taken back then.
 	Contact func(h targets.Hop) (string, error)
-	Params  field.Params // of the Contact header field: +sip.instance, reg-id, q
-	Routes  []string     // of the REGISTER (an outbound proxy), as they stand in the header field
-	Headers []Header     // whatever else a carrier wants
+	Params  field.Params   // of the Contact header field: +sip.instance, reg-id, q
+	Routes  []string       // of the REGISTER (an outbound proxy), as they stand in the header field
+	Headers []field.Header // whatever else a carrier wants
 	Places  Places
 	Client  *digest.Client // nil: challenges are not answered
 	// Expires is what we ask for. 10 min: a registrar that lost its memory knows us again after that at the latest.

@@ -31,7 +31,7 @@ type registrar struct {
 	password string // empty: nobody is asked
 	least    time.Duration
 	grants   time.Duration                              // 0: what is asked for
-	extra    []Header                                   // in each 2xx
+	extra    []field.Header                             // in each 2xx
 	rewrite  func(contact string) string                // of the Contact in a 2xx
 	odd      map[string]func(Request) (Response, error) // by the address of the hop
 	bindings map[string]time.Time
@@ -89,7 +89,7 @@ func (g *registrar) serve(r Request) Response {
 		if err != nil {
 			res := Response{Status: 401, Reason: "Unauthorized"}
 			for _, c := range g.verifier.ChallengeAfter(err) {
-				res.Headers = append(res.Headers, Header{"WWW-Authenticate", c})
+				res.Headers = append(res.Headers, field.Header{Name: "WWW-Authenticate", Value: c})
 			}
 			return res
 		}
@@ -99,7 +99,7 @@ func (g *registrar) serve(r Request) Response {
 		a, _ := field.ParseAddress(c)
 		d, _ := field.Seconds(a.Params.Value("expires"))
 		if d > 0 && d < g.least {
-			return Response{Status: 423, Headers: []Header{{"min-expires", strconv.Itoa(int(g.least.Seconds()))}}}
+			return Response{Status: 423, Headers: []field.Header{{Name: "min-expires", Value: strconv.Itoa(int(g.least.Seconds()))}}}
 		}
 		if g.grants > 0 && d > 0 {
 			d = g.grants
@@ -114,7 +114,7 @@ func (g *registrar) serve(r Request) Response {
 			if g.rewrite != nil {
 				uri = g.rewrite(uri)
 			}
-			res.Headers = append(res.Headers, Header{"Contact", fmt.Sprintf("<%s>;expires=%d", uri, int(left.Seconds()))})
+			res.Headers = append(res.Headers, field.Header{Name: "Contact", Value: fmt.Sprintf("<%s>;expires=%d", uri, int(left.Seconds()))})
 		}
 	}
 	return res
@@ -315,7 +315,7 @@ func TestAPasswordThatWasChangedAtTheCarrier(t *testing.T) {
 }
 
 func TestAnswersThatARegistrarGives(t *testing.T) {
-	reply := func(status int, headers ...Header) func(Request) (Response, error) {
+	reply := func(status int, headers ...field.Header) func(Request) (Response, error) {
 		return func(Request) (Response, error) {
 			return Response{Status: status, Reason: "Because", Headers: headers}, nil
 		}
@@ -330,30 +330,30 @@ func TestAnswersThatARegistrarGives(t *testing.T) {
 	}{
 		"403":                   {reply(403), Refused, "403 Because", 5 * time.Minute, 11 * time.Minute, "1"},
 		"404":                   {reply(404), Refused, "404", 5 * time.Minute, 11 * time.Minute, "1"},
-		"403 with Retry-After":  {reply(403, Header{"Retry-After", "1200"}), Refused, "403", 19 * time.Minute, 21 * time.Minute, "1"},
+		"403 with Retry-After":  {reply(403, field.Header{Name: "Retry-After", Value: "1200"}), Refused, "403", 19 * time.Minute, 21 * time.Minute, "1"},
 		"480":                   {reply(480), Waiting, "480", time.Second, 6 * time.Second, "1"},
-		"500 with Retry-After":  {reply(500, Header{"Retry-After", "77 (soon)"}), Waiting, "500", 76 * time.Second, 78 * time.Second, "1"},
-		"500 with a silly one":  {reply(500, Header{"Retry-After", "99999999"}), Waiting, "500", 29 * time.Minute, 31 * time.Minute, "1"},
+		"500 with Retry-After":  {reply(500, field.Header{Name: "Retry-After", Value: "77 (soon)"}), Waiting, "500", 76 * time.Second, 78 * time.Second, "1"},
+		"500 with a silly one":  {reply(500, field.Header{Name: "Retry-After", Value: "99999999"}), Waiting, "500", 29 * time.Minute, 31 * time.Minute, "1"},
 		"503":                   {reply(503), Waiting, "503", time.Second, 6 * time.Second, "12"},
 		"504":                   {reply(504), Waiting, "504", time.Second, 6 * time.Second, "1"},
 		"603":                   {reply(603), Refused, "603", 5 * time.Minute, 11 * time.Minute, "1"},
 		"423 without a number":  {reply(423), Refused, "423", 5 * time.Minute, 11 * time.Minute, "1"},
-		"423 of a year":         {reply(423, Header{"Min-Expires", "31536000"}), Refused, "423", 5 * time.Minute, 11 * time.Minute, "1"},
-		"423 again and again":   {reply(423, Header{"Min-Expires", "700"}), Refused, "423", 5 * time.Minute, 11 * time.Minute, "11"},
+		"423 of a year":         {reply(423, field.Header{Name: "Min-Expires", Value: "31536000"}), Refused, "423", 5 * time.Minute, 11 * time.Minute, "1"},
+		"423 again and again":   {reply(423, field.Header{Name: "Min-Expires", Value: "700"}), Refused, "423", 5 * time.Minute, 11 * time.Minute, "11"},
 		"401 without challenge": {reply(401), Refused, "unsupported", 5 * time.Minute, 11 * time.Minute, "1"},
-		"401 in SHA-3":          {reply(401, Header{"WWW-Authenticate", `Digest realm="x", nonce="n", algorithm=SHA3`}), Refused, "unsupported", 5 * time.Minute, 11 * time.Minute, "1"},
-		"401 again and again":   {reply(401, Header{"WWW-Authenticate", `Digest realm="x", nonce="n"`}), Refused, "wrong", 5 * time.Minute, 11 * time.Minute, "11"},
-		"401 stale for ever":    {reply(401, Header{"WWW-Authenticate", `Digest realm="x", nonce="n", stale=true`}), Refused, "challenged", 5 * time.Minute, 11 * time.Minute, "11111"},
+		"401 in SHA-3":          {reply(401, field.Header{Name: "WWW-Authenticate", Value: `Digest realm="x", nonce="n", algorithm=SHA3`}), Refused, "unsupported", 5 * time.Minute, 11 * time.Minute, "1"},
+		"401 again and again":   {reply(401, field.Header{Name: "WWW-Authenticate", Value: `Digest realm="x", nonce="n"`}), Refused, "wrong", 5 * time.Minute, 11 * time.Minute, "11"},
+		"401 stale for ever":    {reply(401, field.Header{Name: "WWW-Authenticate", Value: `Digest realm="x", nonce="n", stale=true`}), Refused, "challenged", 5 * time.Minute, 11 * time.Minute, "11111"},
 		"302 to nowhere":        {reply(302), Waiting, "nowhere", time.Second, 6 * time.Second, "1"},
-		"302 to itself":         {reply(302, Header{"Contact", "<sip:carrier.example>"}), Waiting, "nowhere", time.Second, 6 * time.Second, "1"},
-		"302 in a circle":       {reply(302, Header{"Contact", "<sip:192.0.2.3>, <sip:192.0.2.4>"}), Waiting, "circle", time.Second, 6 * time.Second, "134"},
-		"200 for no time":       {reply(200, Header{"Contact", "<sip:+358293000@198.51.100.7:5060>;expires=0"}), Waiting, "no time", time.Second, 6 * time.Second, "1"},
+		"302 to itself":         {reply(302, field.Header{Name: "Contact", Value: "<sip:carrier.example>"}), Waiting, "nowhere", time.Second, 6 * time.Second, "1"},
+		"302 in a circle":       {reply(302, field.Header{Name: "Contact", Value: "<sip:192.0.2.3>, <sip:192.0.2.4>"}), Waiting, "circle", time.Second, 6 * time.Second, "134"},
+		"200 for no time":       {reply(200, field.Header{Name: "Contact", Value: "<sip:+358293000@198.51.100.7:5060>;expires=0"}), Waiting, "no time", time.Second, 6 * time.Second, "1"},
 		"200 with nothing":      {reply(200), Registered, "", 400 * time.Second, 500 * time.Second, "1"},
-		"200 with Expires":      {reply(200, Header{"Expires", "100"}), Registered, "", 70 * time.Second, 80 * time.Second, "1"},
-		"200 with another too":  {reply(200, Header{"Contact", "<sip:x@y>;expires=9999, <sip:+358293000@198.51.100.7:5060>;expires=100"}), Registered, "", 70 * time.Second, 80 * time.Second, "1"},
-		"200 and a mended NAT":  {reply(200, Header{"Contact", "<sip:x@y>;expires=9999"}, Header{"Contact", "<sip:+358293000@203.0.113.9:1024>;expires=100"}), Registered, "", 70 * time.Second, 80 * time.Second, "1"},
-		"200 for two seconds":   {reply(200, Header{"Expires", "2"}), Registered, "", 900 * time.Millisecond, 2 * time.Second, "1"},
-		"202":                   {reply(202, Header{"Expires", "100"}), Registered, "", 70 * time.Second, 80 * time.Second, "1"},
+		"200 with Expires":      {reply(200, field.Header{Name: "Expires", Value: "100"}), Registered, "", 70 * time.Second, 80 * time.Second, "1"},
+		"200 with another too":  {reply(200, field.Header{Name: "Contact", Value: "<sip:x@y>;expires=9999, <sip:+358293000@198.51.100.7:5060>;expires=100"}), Registered, "", 70 * time.Second, 80 * time.Second, "1"},
+		"200 and a mended NAT":  {reply(200, field.Header{Name: "Contact", Value: "<sip:x@y>;expires=9999"}, field.Header{Name: "Contact", Value: "<sip:+358293000@203.0.113.9:1024>;expires=100"}), Registered, "", 70 * time.Second, 80 * time.Second, "1"},
+		"200 for two seconds":   {reply(200, field.Header{Name: "Expires", Value: "2"}), Registered, "", 900 * time.Millisecond, 2 * time.Second, "1"},
+		"202":                   {reply(202, field.Header{Name: "Expires", Value: "100"}), Registered, "", 70 * time.Second, 80 * time.Second, "1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -405,7 +405,7 @@ func TestARedirectionIsFollowedInTheOrderOfItsQ(t *testing.T) {
 		g, k := newRegistrar(t), newTrunk(t, nil)
 		g.password = ""
 		g.odd["192.0.2.1"] = func(Request) (Response, error) {
-			return Response{Status: 302, Headers: []Header{{"Contact", "<tel:+1>, <sip:192.0.2.8;x=y>;q=0.2"}, {"Contact", "<sip:192.0.2.9?a=b>;q=0.7"}}}, nil
+			return Response{Status: 302, Headers: []field.Header{{Name: "Contact", Value: "<tel:+1>, <sip:192.0.2.8;x=y>;q=0.2"}, {Name: "Contact", Value: "<sip:192.0.2.9?a=b>;q=0.7"}}}, nil
 		}
 		g.odd["192.0.2.9"] = func(Request) (Response, error) { return Response{Status: 503}, nil }
 		stop := k.run(t, g)
@@ -425,7 +425,7 @@ func TestWhatWasAskedOverTLSIsNotRedirectedToLess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, k := newRegistrar(t), newTrunk(t, func(c *Config) { c.Registrar = "sips:carrier.example" })
 		g.odd["192.0.2.1"] = func(Request) (Response, error) {
-			return Response{Status: 302, Headers: []Header{{"Contact", "<sip:192.0.2.8>"}}}, nil
+			return Response{Status: 302, Headers: []field.Header{{Name: "Contact", Value: "<sip:192.0.2.8>"}}}, nil
 		}
 		stop := k.run(t, g)
 		time.Sleep(time.Second)
@@ -439,7 +439,7 @@ func TestRetryAfterOfAllRegistrarsIsWaitedFor(t *testing.T) {
 		g, k := newRegistrar(t), newTrunk(t, nil)
 		for h, s := range map[string]string{"192.0.2.1": "300", "192.0.2.2": "200"} {
 			g.odd[h] = func(Request) (Response, error) {
-				return Response{Status: 503, Headers: []Header{{"Retry-After", s}}}, nil
+				return Response{Status: 503, Headers: []field.Header{{Name: "Retry-After", Value: s}}}, nil
 			}
 		}
 		stop := k.run(t, g)
@@ -461,10 +461,10 @@ func TestTheWayOutIsLearned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, k := newRegistrar(t), newTrunk(t, func(c *Config) {
 			c.Params = field.Params{{Name: "+sip.instance", Value: `<urn:uuid:1>`}, {Name: "reg-id", Value: "1"}}
-			c.Routes, c.Headers = []string{"<sip:edge.carrier.example;lr>"}, []Header{{"X-Line", "7"}}
+			c.Routes, c.Headers = []string{"<sip:edge.carrier.example;lr>"}, []field.Header{{Name: "X-Line", Value: "7"}}
 		})
-		g.extra = []Header{{"Service-Route", "<sip:a;lr>, <sip:b;lr>"}, {"service-route", "<sip:c;lr>"}, {"Path", "<sip:p;lr>"},
-			{"P-Associated-URI", "<sip:+358293001@carrier.example>"}}
+		g.extra = []field.Header{{Name: "Service-Route", Value: "<sip:a;lr>, <sip:b;lr>"}, {Name: "service-route", Value: "<sip:c;lr>"}, {Name: "Path", Value: "<sip:p;lr>"},
+			{Name: "P-Associated-URI", Value: "<sip:+358293001@carrier.example>"}}
 		stop := k.run(t, g)
 		time.Sleep(time.Second)
 		s := k.Status()
@@ -592,7 +592,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add("<sip:+358293000@198.51.100.7:5060>;expires=60", "100", "nextnonce=\"x\"")
 	f.Add("sip:a@b;expires=1, <sip:c>;q=0.x", "x", "")
 	f.Fuzz(func(t *testing.T, contact, expires, info string) {
-		res := Response{Status: 200, Headers: []Header{{"Contact", contact}, {"Expires", expires}, {"Authentication-Info", info}}}
+		res := Response{Status: 200, Headers: []field.Header{{Name: "Contact", Value: contact}, {Name: "Expires", Value: expires}, {Name: "Authentication-Info", Value: info}}}
 		d := granted(res, "sip:+358293000@198.51.100.7:5060", field.Params{{Name: "+sip.instance", Value: "x"}}, time.Minute)
 		if d < 0 {
 			t.Errorf("%s", d)

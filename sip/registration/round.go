@@ -223,17 +223,15 @@ func (r *Registration) compose(h targets.Hop, uri, contact string, x *digest.Exc
 		To:   field.Address{URI: r.cfg.AOR}.String(),
 	}
 	for _, route := range r.cfg.Routes {
-		req.Headers = append(req.Headers, Header{"Route", route})
+		req.Headers = append(req.Headers, field.Header{Name: "Route", Value: route})
 	}
 	supported := "path" // RFC 3327 section 5.1
 	if r.cfg.Params.Has("reg-id") {
 		supported += ", outbound"
 	}
-	req.Headers = append(req.Headers, Header{"Contact", strings.Join(bindings, ", ")}, Header{"Expires", expires}, Header{"Supported", supported})
+	req.Headers = append(req.Headers, field.Header{Name: "Contact", Value: strings.Join(bindings, ", ")}, field.Header{Name: "Expires", Value: expires}, field.Header{Name: "Supported", Value: supported})
 	req.Headers = append(req.Headers, r.cfg.Headers...)
-	for _, a := range x.Authorize("REGISTER", uri, nil) {
-		req.Headers = append(req.Headers, Header{a.Name, a.Value})
-	}
+	req.Headers = append(req.Headers, x.Authorize("REGISTER", uri, nil)...)
 	return req
 }
 
