@@ -109,7 +109,7 @@ func parseChallenge(value string) (challenge, error) {
 
 // strength orders the algorithms we can compute, and prefers counted nonces; 0 is none of ours.
 func (c challenge) strength() int {
-	s := 0
+	var s int
 	switch c.algorithm {
 	case MD5:
 		s = 2

@@ -134,7 +134,7 @@ func (r *Registration) settle(end ending) {
 			s.State = Refused
 			s.Fails++
 			s.Next = now.Add(max(r.backOff(r.cfg.Refused, r.cfg.RefusedMost, s.Fails), end.wait))
-		case failed:
+		case failed, moved:
 			if s.State != Registered || !s.Until.After(now) {
 				s.State, s.Until = Waiting, time.Time{}
 			}
