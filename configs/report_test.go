@@ -72,6 +72,13 @@ func TestEveryProblemNamesPathValueAndCure(t *testing.T) {
 		{"codecs: {trunk: []}", "codecs.trunk (line 1): is empty"},
 		{"codecs: {opus: {complexity: 11}}", "codecs.opus.complexity (line 1): \"11\" is out of bounds; choose 0 to 10"},
 		// trunks
+		{"trunks: [{name: line, target: \"a b\"}]", `trunks[0].target (line 1): "a b" is neither a host nor host:port`},
+		{"trunks: [{name: line, target: \"a.example:0\"}]", `trunks[0].target (line 1): "a.example:0" has no such port`},
+		{"trunks: [{name: line, target: a.example, targets: [{address: b.example}]}]", `trunks[0].target (line 1): "a.example" stands beside targets`},
+		{"trunks: [{name: line, transport: tcp, targets: [{address: b.example}]}]", `trunks[0].transport (line 1): "tcp" is of no target`},
+		{"trunks: [{name: line, targets: [{address: b.example, priority: 70000}]}]", `trunks[0].targets[0].priority (line 1): "70000" is out of bounds`},
+		{"trunks: [{name: line, targets: [{address: b.example, transport: sctp}]}]", `trunks[0].targets[0].transport (line 1): "sctp" is not one of`},
+		{"trunks: [{name: line, target: b.example, probe: 1ms}]", `trunks[0].probe (line 1): "1ms" is out of bounds`},
 		{"trunks: [{name: a}]", "trunks[0] (line 1): \"a\" has neither sources nor a target"},
 		{"trunks: [{target: \"a.example:5060\"}]", "trunks[0].name (line 1): cannot be a name"},
 		{trunk + "# second\n" + strings.Replace(trunk, "trunks: [", "queues: [", 1), "queues[0].target (line 3): is an unknown key"},

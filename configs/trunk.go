@@ -2,8 +2,10 @@ package configs
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/cordboard/cordboard/call"
 )
@@ -13,20 +15,41 @@ type Trunk struct {
 	Name string `yaml:"name"`
 	// Sources are the addresses that calls of this trunk come from; that is how it is recognised and all that it needs
 	// to be trusted. The longest matching prefix of all trunks wins.
-	Sources   []netip.Prefix `yaml:"sources"`
-	Target    string         `yaml:"target"`    // host:port that our calls go to; empty: inbound only
-	Transport string         `yaml:"transport"` // udp or tcp
-	Username  string         `yaml:"username"`  // for a carrier that challenges our calls; empty: it does not
-	Password  Secret         `yaml:"password"`
-	Domain    string         `yaml:"domain"` // host of From and To; empty: our address and the target
-	Codecs    []CodecName    `yaml:"codecs"` // in order of preference; empty: as in codecs.trunk
+	Sources []netip.Prefix `yaml:"sources"`
+	// Target is where our calls go, when it is one place: host or host:port. Transport is udp or tcp; empty: as DNS says, else
+	// udp.
+	Target    string `yaml:"target"`
+	Transport string `yaml:"transport"`
+	// Targets are where our calls go, when there are several places.
+	Targets  []Target      `yaml:"targets"`
+	Probe    time.Duration `yaml:"probe"`    // between two OPTIONS to each of their addresses; 0: none
+	Username string        `yaml:"username"` // for a carrier that challenges our calls; empty: it does not
+	Password Secret        `yaml:"password"`
+	Domain   string        `yaml:"domain"` // host of From and To; empty: our address and the target
+	Codecs   []CodecName   `yaml:"codecs"` // in order of preference; empty: as in codecs.trunk
 	// HomeRegion is the country (ISO 3166) in whose way the trunk writes national numbers, such as "FI" for "0401234567".
 	HomeRegion string `yaml:"home_region"`
 	// DefaultNumber is shown to those we call when nothing else is chosen.
 	DefaultNumber call.Number `yaml:"default_number"`
 }
 
-func (t *Trunk) setDefaults() { t.Transport = "udp" }
+// Target is one place where the calls of a trunk go.
+type Target struct {
+	Address   string `yaml:"address"`   // host, or host:port
+	Transport string `yaml:"transport"` // udp or tcp; empty: as DNS says, else udp
+	Priority  int    `yaml:"priority"`  // the lowest first
+	Weight    int    `yaml:"weight"`    // among equals of priority
+}
+
+func (t *Trunk) setDefaults() { t.Probe = 30 * time.Second }
+
+// Places are all places where the calls of the trunk go; none: it is for calls in only.
+func (t *Trunk) Places() []Target {
+	if t.Target != "" {
+		return []Target{{Address: t.Target, Transport: t.Transport}}
+	}
+	return t.Targets
+}
 
 func (c *checker) checkTrunks() {
 	all := c.cfg.Trunks
@@ -36,7 +59,7 @@ func (c *checker) checkTrunks() {
 		path := fmt.Sprintf("trunks[%d]", i)
 		names[i] = t.Name
 		c.name(path+".name", t.Name)
-		if len(t.Sources) == 0 && t.Target == "" {
+		if len(t.Sources) == 0 && len(t.Places()) == 0 {
 			c.bad(path, t.Name, "has neither sources nor a target, so no call can come or go; write at least one of them")
 		}
 		for j, s := range t.Sources {
@@ -49,16 +72,13 @@ func (c *checker) checkTrunks() {
 				c.bad(at, s.String(), "is the whole world, which could then call at your cost; name the addresses of the carrier")
 			}
 		}
-		if t.Target != "" {
-			c.hostPort(path+".target", t.Target, false)
-		}
+		c.checkTargets(path, &all[i])
 		if (t.Username == "") != (t.Password == "") {
 			c.bad(path+".username", t.Username, "needs its password, and a password its username; write both or neither")
 		}
 		if t.Domain != "" && !isIP(t.Domain) && !hostName(t.Domain) {
 			c.bad(path+".domain", t.Domain, "is neither a host nor an address; write one without a port")
 		}
-		oneOf(c, path+".transport", t.Transport, "udp", "tcp")
 		c.codecs(path+".codecs", t.Codecs, false)
 		c.region(path+".home_region", t.HomeRegion)
 		if t.DefaultNumber != "" {
@@ -66,6 +86,49 @@ func (c *checker) checkTrunks() {
 		}
 	}
 	c.unique(names, func(i int) string { return fmt.Sprintf("trunks[%d].name", i) })
+}
+
+// checkTargets checks where the calls of a trunk go.
+func (c *checker) checkTargets(path string, t *Trunk) {
+	c.transport(path+".transport", t.Transport)
+	if t.Target != "" {
+		c.place(path+".target", t.Target)
+	}
+	if t.Target != "" && len(t.Targets) > 0 {
+		c.bad(path+".target", t.Target, "stands beside targets; write it among them, or leave one of the two out")
+	}
+	if t.Transport != "" && t.Target == "" {
+		c.bad(path+".transport", t.Transport, "is of no target; write it into each of targets, or name a target")
+	}
+	for i, p := range t.Targets {
+		at := fmt.Sprintf("%s.targets[%d]", path, i)
+		c.place(at+".address", p.Address)
+		c.transport(at+".transport", p.Transport)
+		c.number(at+".priority", p.Priority, 0, math.MaxUint16)
+		c.number(at+".weight", p.Weight, 0, math.MaxUint16)
+	}
+	if t.Probe != 0 {
+		c.between(path+".probe", t.Probe, time.Second, time.Hour)
+	}
+}
+
+// transport checks how requests travel; empty is left to DNS.
+func (c *checker) transport(path, value string) {
+	if value != "" {
+		oneOf(c, path, value, "udp", "tcp")
+	}
+}
+
+// place checks a host with or without a port.
+func (c *checker) place(path, value string) {
+	if isIP(value) || hostName(value) {
+		return
+	}
+	if !strings.Contains(value, ":") {
+		c.bad(path, value, "is neither a host nor host:port; write one, such as sbc.carrier.example or 192.0.2.10:5060")
+		return
+	}
+	c.hostPort(path, value, false)
 }
 
 // name checks what people read and other sections refer to.

@@ -66,9 +66,12 @@ func (g *Gateway) openSignalling(context.Context) error {
 		}
 		settings.Advertise = a
 	}
-	for _, t := range g.cfg.Trunks {
-		settings.Trunks = append(settings.Trunks, sip.Trunk{Name: t.Name, Sources: t.Sources, Target: t.Target, Transport: t.Transport,
-			Username: t.Username, Password: string(t.Password), Domain: t.Domain})
+	for i := range g.cfg.Trunks {
+		t, err := trunkOf(&g.cfg.Trunks[i])
+		if err != nil {
+			return err
+		}
+		settings.Trunks = append(settings.Trunks, t)
 	}
 	e, err := sip.Open(settings, g.bridge)
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/cordboard/cordboard/sip/digest"
 	"github.com/cordboard/cordboard/sip/door"
 	"github.com/cordboard/cordboard/sip/location"
+	"github.com/cordboard/cordboard/sip/targets"
 )
 
 // Calls is whom the endpoint tells of calls that come in.
@@ -47,6 +48,8 @@ type Endpoint struct {
 	verifier     *digest.Verifier
 	puzzled      *puzzled
 	keeper       *keeper
+	resolver     *targets.Resolver
+	trunks       map[string]*trunk // by name; set by Open
 
 	invites *invites
 	dialogs *dialogs
@@ -69,12 +72,8 @@ type Endpoint struct {
 func Open(cfg Config, calls Calls) (*Endpoint, error) {
 	cfg = cfg.withDefaults()
 	setLibraryGlobals()
-	sources, err := newSources(cfg)
-	if err != nil {
-		return nil, err
-	}
 	e := &Endpoint{
-		cfg: cfg, log: cfg.Log, calls: calls, sources: sources, metrics: newMetrics(cfg.Metrics),
+		cfg: cfg, log: cfg.Log, calls: calls, sources: newSources(cfg), metrics: newMetrics(cfg.Metrics),
 		devices: location.New(location.Limits{}), invites: newInvites(), puzzled: newPuzzled(),
 		done: make(chan struct{}), idle: make(chan struct{}),
 	}
@@ -91,6 +90,7 @@ func Open(cfg Config, calls Calls) (*Endpoint, error) {
 		e.abandon()
 		return nil, err
 	}
+	e.openTrunks()
 	e.door = door.New(door.Config{
 		Log: cfg.Log.Named("door"), Hear: e.line.hear, Opened: e.browserCame, Origins: cfg.Door.Origins, Path: cfg.Door.Path,
 		MaxSockets: cfg.Door.MaxSockets, PerAddress: cfg.Door.PerAddress,
@@ -102,6 +102,7 @@ func Open(cfg Config, calls Calls) (*Endpoint, error) {
 	e.awaitSockets()
 	e.run(e.keeper.run)
 	e.run(e.sweep)
+	e.runTrunks()
 	return e, nil
 }
 
@@ -167,6 +168,7 @@ func (e *Endpoint) shut(ctx context.Context) {
 	}
 	e.mu.Unlock()
 	<-e.idle
+	e.resolver.Close()
 	e.closeTransport()
 	close(e.done)
 }

@@ -54,6 +54,9 @@ func (e *Endpoint) called(req *sip.Request, tx *sip.ServerTx, a *arrival, origin
 	d := e.newDialog(req.CallID().Value(), a.tag, e.log)
 	from, to := req.From(), req.To()
 	d.origin, d.device, d.invite, d.tx, d.first = origin, device, req, tx, a
+	if from, ok := origin.(FromTrunk); ok {
+		d.trunk = e.trunks[from.Trunk]
+	}
 	d.local = party{to.DisplayName, *to.Address.Clone(), a.tag}
 	d.remote.display, d.remote.uri = from.DisplayName, *from.Address.Clone()
 	d.remote.tag, _ = from.Params.Get("tag")

@@ -38,13 +38,21 @@ func (e *Endpoint) Invite(ctx context.Context, inv Invitation) (d *Dialog, answe
 	if ctx.Err() != nil {
 		return nil, nil, context.Cause(ctx)
 	}
-	_, outside := inv.To.(ToTrunk) // a caller who waits already is still served while we drain: agents go on ringing
-	if retry, draining := e.draining(); draining && outside {
+	to, outside := inv.To.(ToTrunk)
+	if !outside { // a caller who waits already is still served while we drain: agents go on ringing
+		return e.place(ctx, inv, nil)
+	}
+	if retry, draining := e.draining(); draining {
 		return nil, nil, &Refused{Status: 503, Reason: phraseOf(503), Header: []Header{retry}}
 	}
-	d, err = e.caller(ctx, inv)
+	return e.inviteOutside(ctx, inv, to)
+}
+
+// place is Invite for one device, or for one way to a trunk.
+func (e *Endpoint) place(ctx context.Context, inv Invitation, w *way) (d *Dialog, answer []byte, err error) {
+	d, err = e.caller(inv, w)
 	if err != nil {
-		return nil, nil, &Refused{Status: 503, Reason: phraseOf(503), Err: err}
+		return nil, nil, cannot(err)
 	}
 	e.dialogs.add(d)
 	if inv.Early != nil {
@@ -98,11 +106,11 @@ func (e *Endpoint) Invite(ctx context.Context, inv Invitation) (d *Dialog, answe
 }
 
 // caller makes the dialog of a call that we place.
-func (e *Endpoint) caller(ctx context.Context, inv Invitation) (*Dialog, error) {
+func (e *Endpoint) caller(inv Invitation, w *way) (*Dialog, error) {
 	d := e.newDialog(newTag(), newTag(), e.log)
 	d.caller, d.calling, d.provisional = true, make(chan struct{}), make(chan *sip.Response, maxAsks)
 	d.local.tag, d.localSeq = d.name.tag, 1
-	h, err := d.aim(ctx, inv.To)
+	h, err := d.aim(inv.To, w)
 	if err != nil {
 		return nil, err
 	}
@@ -125,12 +133,12 @@ func (e *Endpoint) caller(ctx context.Context, inv Invitation) (*Dialog, error) 
 }
 
 // aim sets where the call goes.
-func (d *Dialog) aim(ctx context.Context, to Target) (hop, error) {
+func (d *Dialog) aim(to Target, w *way) (hop, error) {
 	switch to := to.(type) {
 	case ToDevice:
 		return d.aimAtDevice(to.Device)
 	case ToTrunk:
-		return d.aimAtTrunk(ctx, to)
+		return d.aimAtTrunk(w), nil
 	}
 	return hop{}, fmt.Errorf("an invitation to nobody: %w", errMisused)
 }
@@ -144,39 +152,6 @@ func (d *Dialog) aimAtDevice(dev Device) (hop, error) {
 	d.device, d.bound, d.boundFlow, d.unit = &dev, true, f, device2unit(&dev)
 	d.remote.uri = sip.Uri{Scheme: "sip", User: d.target.User, Host: d.target.Host}
 	return hop{network: dev.Transport, remote: dev.Remote, only: dev.Transport != "udp"}, nil
-}
-
-func (d *Dialog) aimAtTrunk(ctx context.Context, to ToTrunk) (hop, error) {
-	for i := range d.e.cfg.Trunks {
-		t := &d.e.cfg.Trunks[i]
-		if t.Name != to.Trunk {
-			continue
-		}
-		if t.Target == "" {
-			return hop{}, fmt.Errorf("trunk %s has no target", t.Name)
-		}
-		host, port, err := splitHostPort(t.Target, 5060)
-		if err != nil {
-			return hop{}, fmt.Errorf("trunk %s: %w", t.Name, err)
-		}
-		remote, err := resolve(ctx, host, port)
-		if err != nil {
-			return hop{}, fmt.Errorf("trunk %s: %w", t.Name, err)
-		}
-		h := hop{network: "udp", remote: remote}
-		if t.Transport != "" {
-			h.network = t.Transport
-		}
-		d.target = sip.Uri{Scheme: "sip", User: escapeUser(to.Number), Host: host, Port: port}
-		if t.Domain != "" {
-			d.target.Host, d.target.Port = t.Domain, 0
-			// The domain need not lead to the trunk: the first request goes to its address as by a preloaded route.
-		}
-		d.remote.uri = sip.Uri{Scheme: "sip", User: d.target.User, Host: d.target.Host}
-		d.credential = &credential{username: t.Username, password: t.Password}
-		return h, nil
-	}
-	return hop{}, fmt.Errorf("no trunk %q", to.Trunk)
 }
 
 // call sends the INVITE and reads its responses to the end.
@@ -235,14 +210,14 @@ func (d *Dialog) callFinished() {
 // inviteRequest makes the INVITE; also the second one, with credentials.
 func (d *Dialog) inviteRequest(inv Invitation) (*sip.Request, hop, error) {
 	d.mu.Lock()
-	seq, first := d.localSeq, hop{network: d.source.Transport, remote: d.source.Remote}
+	seq := d.localSeq
 	d.mu.Unlock()
 	req, h, err := d.compose(d.e.base, "INVITE", seq)
 	if d.bound && err != nil {
 		return nil, hop{}, err
 	}
 	if !d.bound {
-		h = first // the trunk's address, wherever the request URI points
+		h = d.way.hop // the trunk's address, wherever the request URI points
 	}
 	headers := inv.Headers
 	if _, trunk := inv.To.(ToTrunk); trunk && inv.From.User != "" {
@@ -268,11 +243,13 @@ func (d *Dialog) follows(tx *sip.ClientTx, req *sip.Request, inv Invitation) (*s
 	for {
 		select {
 		case res := <-d.provisional:
+			d.answeredSomething()
 			provisional = true
 			if over != nil {
 				d.progressed(res, inv)
 			}
 		case res := <-tx.Responses():
+			d.answeredSomething()
 			if !res.IsProvisional() {
 				d.progressedBefore(inv)
 				return res, nil
@@ -281,6 +258,9 @@ func (d *Dialog) follows(tx *sip.ClientTx, req *sip.Request, inv Invitation) (*s
 		case <-tx.Done():
 			return nil, d.failed(unanswered(tx.Err()))
 		case <-over:
+			if !provisional && d.passedOver() {
+				return nil, d.letGo(tx, req)
+			}
 			over = nil
 			// 64*T1 after the CANCEL the INVITE counts as cancelled, whatever comes (RFC 3261 section 9.1).
 			limit := time.NewTimer(d.e.cfg.Timeouts.NoACK)

@@ -1,7 +1,6 @@
 package sip
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -18,6 +17,7 @@ type sources struct {
 
 	mu      sync.RWMutex
 	dialled map[netip.Addr]time.Time // guarded by mu; addresses we sent a request to, until when they are known
+	hops    map[netip.Addr]*Trunk    // guarded by mu; where DNS led the trunks that name no sources
 }
 
 type trunkPrefix struct {
@@ -32,25 +32,36 @@ const dialledFor = time.Hour
 // maxDialled bounds the addresses remembered; trunks have a handful.
 const maxDialled = 4096
 
-func newSources(cfg Config) (*sources, error) {
-	s := &sources{phones: cfg.PhoneNetworks, dialled: map[netip.Addr]time.Time{}}
+func newSources(cfg Config) *sources {
+	s := &sources{phones: cfg.PhoneNetworks, dialled: map[netip.Addr]time.Time{}, hops: map[netip.Addr]*Trunk{}}
 	for i := range cfg.Trunks {
 		t := &cfg.Trunks[i]
 		for _, p := range t.Sources {
 			s.trunks = append(s.trunks, trunkPrefix{p.Masked(), t})
 		}
-		if t.Target == "" {
-			continue
-		}
-		host, _, err := net.SplitHostPort(t.Target)
-		if err != nil {
-			return nil, fmt.Errorf("trunk %s: target %q: %w", t.Name, t.Target, err)
-		}
-		if a, err := netip.ParseAddr(host); err == nil {
-			s.trunks = append(s.trunks, trunkPrefix{netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), t})
+		for _, target := range t.Targets {
+			if a, ok := literal(target); ok {
+				s.trunks = append(s.trunks, trunkPrefix{netip.PrefixFrom(a, a.BitLen()), t})
+			}
 		}
 	}
-	return s, nil
+	return s
+}
+
+// hop notes, or forgets, that DNS led a trunk to an address. Of a trunk that does not name its sources it is one of them.
+func (s *sources) hop(t *Trunk, a netip.Addr, known bool) {
+	a = a.Unmap()
+	if len(t.Sources) > 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case known:
+		s.hops[a] = t
+	case s.hops[a] == t:
+		delete(s.hops, a)
+	}
 }
 
 // known reports whether a datagram or connection from a is worth reading.
@@ -61,8 +72,9 @@ func (s *sources) known(a netip.Addr) bool {
 	}
 	s.mu.RLock()
 	until, ok := s.dialled[a]
+	hop := s.hops[a]
 	s.mu.RUnlock()
-	return ok && time.Now().Before(until)
+	return hop != nil || ok && time.Now().Before(until)
 }
 
 // configured reports whether the configuration names a network that holds a.
@@ -95,6 +107,14 @@ func (s *sources) trunk(a netip.Addr) *Trunk {
 			best, bits = s.trunks[i].trunk, p.Bits()
 		}
 	}
+	if bits == a.BitLen() {
+		return best
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if t := s.hops[a]; t != nil {
+		return t // the address itself is longer than any prefix
+	}
 	return best
 }
 
@@ -117,24 +137,6 @@ func (s *sources) dial(a netip.Addr) {
 	if len(s.dialled) < maxDialled {
 		s.dialled[a] = now.Add(dialledFor)
 	}
-}
-
-// resolve turns host and port into an address, by DNS where host is a name; IPv4 first, as trunks mostly are.
-func resolve(ctx context.Context, host string, port int) (netip.AddrPort, error) {
-	host = trimBrackets(host)
-	if a, err := netip.ParseAddr(host); err == nil {
-		return netip.AddrPortFrom(a.Unmap(), uint16(port)), nil
-	}
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("look up %s: %w", host, err)
-	}
-	for _, a := range addrs {
-		if a.Unmap().Is4() {
-			return netip.AddrPortFrom(a.Unmap(), uint16(port)), nil
-		}
-	}
-	return netip.AddrPortFrom(addrs[0].Unmap(), uint16(port)), nil
 }
 
 func trimBrackets(host string) string {

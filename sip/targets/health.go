@@ -218,6 +218,7 @@ func (t *Targets) look(ctx context.Context) {
 	for h, s := range t.hops {
 		if !s.probing && now.Sub(s.seen) > forgotten {
 			delete(t.hops, h)
+			t.cfg.Told.Known(h, false)
 		}
 	}
 }

@@ -43,6 +43,9 @@ type Probe struct {
 type Told struct {
 	Changed func(h Hop, now Health, why Outcome)
 	Probed  func(h Hop, o Outcome, took time.Duration)
+	// Known is told of each hop that DNS leads to, and of each that it has not named for long. It is called with a lock
+	// held: it must not call back.
+	Known func(h Hop, known bool)
 }
 
 func (c Config) withDefaults() Config {
@@ -63,6 +66,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Told.Probed == nil {
 		c.Told.Probed = func(Hop, Outcome, time.Duration) {}
+	}
+	if c.Told.Known == nil {
+		c.Told.Known = func(Hop, bool) {}
 	}
 	return c
 }
@@ -184,6 +190,7 @@ func (t *Targets) know(h Hop, now time.Time) *hop {
 	if !ok {
 		s = &hop{health: Up, since: now, next: now.Add(t.jitter(min(t.cfg.Probe.Interval, time.Second)))}
 		t.hops[h] = s
+		t.cfg.Told.Known(h, true)
 		t.wake()
 	}
 	s.seen = now

@@ -1,0 +1,145 @@
+package sip
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"go.uber.org/zap"
+
+	"github.com/cordboard/cordboard/sip/digest"
+	"github.com/cordboard/cordboard/sip/targets"
+)
+
+// trunk is a line to the world as it runs: what was configured, and what has been learned since.
+type trunk struct {
+	*Trunk
+	e       *Endpoint
+	log     *zap.Logger
+	targets *targets.Targets // nil: for incoming calls only
+	client  *digest.Client   // answers the challenges of its far side
+}
+
+// openTrunks makes the trunks; runTrunks then looks after them.
+func (e *Endpoint) openTrunks() {
+	e.resolver = targets.NewResolver(targets.ResolverConfig{DNS: e.cfg.DNS, Family: e.family(), Told: e.metrics.resolved})
+	e.trunks = make(map[string]*trunk, len(e.cfg.Trunks))
+	for i := range e.cfg.Trunks {
+		c := &e.cfg.Trunks[i]
+		t := &trunk{Trunk: c, e: e, log: e.log.With(zap.String("trunk", c.Name)), client: &digest.Client{Username: c.Username, Password: c.Password}}
+		if len(c.Targets) > 0 {
+			t.targets = targets.New(targets.Config{
+				Targets: c.Targets, Resolver: e.resolver, Probe: targets.Probe{Interval: c.Probe},
+				Told: targets.Told{Changed: t.changed, Known: func(h targets.Hop, known bool) { e.sources.hop(c, h.Addr.Addr(), known) }},
+			})
+		}
+		e.trunks[c.Name] = t
+	}
+}
+
+// family is which addresses can be reached: those of the listeners' families, because answers come to a listener.
+func (e *Endpoint) family() targets.Family {
+	four, six := false, false
+	for _, l := range e.listeners {
+		a := l.addr.Addr()
+		six = six || a.Is6()
+		four = four || a.Is4() || a.IsUnspecified()
+	}
+	switch {
+	case four && !six:
+		return targets.IPv4Only
+	case six && !four:
+		return targets.IPv6Only
+	}
+	return targets.AnyFamily
+}
+
+// runTrunks probes the hops of every trunk, and keeps their names resolved, until the endpoint ends.
+func (e *Endpoint) runTrunks() {
+	for _, t := range e.trunks {
+		if t.targets != nil {
+			e.run(func() { t.targets.Watch(e.base, t.probe) })
+		}
+	}
+}
+
+// changed says that a hop was taken out of use, or is used again.
+func (t *trunk) changed(h targets.Hop, now targets.Health, why targets.Outcome) {
+	fields := []zap.Field{zap.Stringer("hop", h), zap.Int("status", why.Status), zap.Error(why.Err)}
+	if now == targets.Down {
+		t.log.Warn("trunk does not answer", fields...)
+		return
+	}
+	t.log.Info("trunk answers again", fields...)
+}
+
+// plan is where a call of this trunk is sent, in this order.
+func (t *trunk) plan(ctx context.Context) ([]targets.Hop, error) {
+	tries, err := t.targets.Plan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("trunk %s: %w", t.Name, err)
+	}
+	hops := make([]targets.Hop, 0, len(tries))
+	for _, try := range tries {
+		hops = append(hops, try.Hop)
+	}
+	return hops, nil
+}
+
+// hop is a hop of a plan as requests are sent to it.
+func (t *trunk) hop(h targets.Hop) hop {
+	return hop{network: string(h.Transport), remote: h.Addr, host: h.Host, trunk: t}
+}
+
+// probe asks a hop whether it lives.
+func (t *trunk) probe(ctx context.Context, to targets.Hop) targets.Outcome {
+	h := t.hop(to)
+	host, port := t.addressee(to)
+	res, err := t.e.ask(ctx, t.e.optionsTo(sipURI("", host, port), h), h)
+	if err != nil {
+		if o, known := outcomeOf(err); known {
+			return o
+		}
+		return targets.Outcome{Result: targets.Silent, Err: err} // ctx has ended
+	}
+	return targets.Outcome{Status: res.StatusCode, RetryAfter: retryAfter(headersOf(res), res.StatusCode)}
+}
+
+// addressee is the host and port of a Request-URI by way of a hop: as configured, whatever DNS made of it; port 0 is none.
+func (t *trunk) addressee(h targets.Hop) (host string, port int) {
+	if t.Domain != "" {
+		return t.Domain, 0
+	}
+	for _, c := range t.Targets {
+		if c.Host == h.Host {
+			return c.Host, int(c.Port)
+		}
+	}
+	return h.Host, 0
+}
+
+// TrunkStatus is a trunk as people see it.
+type TrunkStatus struct {
+	Name string
+	Hops []targets.Status // none: it is for incoming calls only, or its name could not be resolved
+}
+
+// Trunks says how the trunks stand, in the order of the configuration.
+func (e *Endpoint) Trunks() []TrunkStatus {
+	all := make([]TrunkStatus, 0, len(e.cfg.Trunks))
+	for i := range e.cfg.Trunks {
+		t := e.trunks[e.cfg.Trunks[i].Name]
+		s := TrunkStatus{Name: t.Name}
+		if t.targets != nil {
+			s.Hops = t.targets.Statuses()
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// literal reports whether a target is an address and not a name.
+func literal(t targets.Target) (netip.Addr, bool) {
+	a, err := netip.ParseAddr(t.Host)
+	return a.Unmap(), err == nil
+}
