@@ -72,6 +72,12 @@ func TestEveryProblemNamesPathValueAndCure(t *testing.T) {
 		{"codecs: {trunk: []}", "codecs.trunk (line 1): is empty"},
 		{"codecs: {opus: {complexity: 11}}", "codecs.opus.complexity (line 1): \"11\" is out of bounds; choose 0 to 10"},
 		// trunks
+		{"trunks: [{name: line, sources: [10.0.0.1/32], register: 10m, username: u, password: p}]", `trunks[0].register (line 1): "10m0s" has nowhere to register`},
+		{"trunks: [{name: line, target: a.example, register: 10m}]", `trunks[0].register (line 1): "10m0s" names nobody to register`},
+		{"trunks: [{name: line, target: a.example, register: 5s, register_as: u}]", `trunks[0].register (line 1): "5s" is out of bounds`},
+		{"trunks: [{name: line, target: a.example, register: 5m, register_as: u@x}]", `trunks[0].register_as (line 1): "u@x" is no user`},
+		{"trunks: [{name: line, target: a.example, register_as: u}]", `trunks[0].register_as (line 1): "u" is of no registration`},
+		{"trunks: [{name: line, sources: [0.0.0.0/0], challenge: {username: u}}]", `trunks[0].challenge (line 1): "u" needs username and password`},
 		{"trunks: [{name: line, target: \"a b\"}]", `trunks[0].target (line 1): "a b" is neither a host nor host:port`},
 		{"trunks: [{name: line, target: \"a.example:0\"}]", `trunks[0].target (line 1): "a.example:0" has no such port`},
 		{"trunks: [{name: line, target: a.example, targets: [{address: b.example}]}]", `trunks[0].target (line 1): "a.example" stands beside targets`},

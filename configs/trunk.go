@@ -26,7 +26,12 @@ type Trunk struct {
 	Username string        `yaml:"username"` // for a carrier that challenges our calls; empty: it does not
 	Password Secret        `yaml:"password"`
 	Domain   string        `yaml:"domain"` // host of From and To; empty: our address and the target
-	Codecs   []CodecName   `yaml:"codecs"` // in order of preference; empty: as in codecs.trunk
+	// Register keeps the trunk registered at its targets, for so long at a time; 0: the carrier knows our address.
+	Register   time.Duration `yaml:"register"`
+	RegisterAs string        `yaml:"register_as"` // user of the address of record and of our Contact; empty: Username
+	// Challenge is asked for with every call of the trunk; empty: its address is enough.
+	Challenge Challenge   `yaml:"challenge"`
+	Codecs    []CodecName `yaml:"codecs"` // in order of preference; empty: as in codecs.trunk
 	// HomeRegion is the country (ISO 3166) in whose way the trunk writes national numbers, such as "FI" for "0401234567".
 	HomeRegion string `yaml:"home_region"`
 	// DefaultNumber is shown to those we call when nothing else is chosen.
@@ -39,6 +44,12 @@ type Target struct {
 	Transport string `yaml:"transport"` // udp or tcp; empty: as DNS says, else udp
 	Priority  int    `yaml:"priority"`  // the lowest first
 	Weight    int    `yaml:"weight"`    // among equals of priority
+}
+
+// Challenge is what the far side of a trunk must know to call us.
+type Challenge struct {
+	Username string `yaml:"username"`
+	Password Secret `yaml:"password"`
 }
 
 func (t *Trunk) setDefaults() { t.Probe = 30 * time.Second }
@@ -62,16 +73,8 @@ func (c *checker) checkTrunks() {
 		if len(t.Sources) == 0 && len(t.Places()) == 0 {
 			c.bad(path, t.Name, "has neither sources nor a target, so no call can come or go; write at least one of them")
 		}
-		for j, s := range t.Sources {
-			at := fmt.Sprintf("%s.sources[%d]", path, j)
-			if first, taken := sources[s.Masked()]; taken && s.IsValid() {
-				c.bad(at, s.String(), "is the source of "+first+" already; a call must belong to one trunk")
-			}
-			sources[s.Masked()] = at
-			if s.IsValid() && s.Bits() == 0 {
-				c.bad(at, s.String(), "is the whole world, which could then call at your cost; name the addresses of the carrier")
-			}
-		}
+		c.checkSources(path, &all[i], sources)
+		c.checkRegistration(path, &all[i])
 		c.checkTargets(path, &all[i])
 		if (t.Username == "") != (t.Password == "") {
 			c.bad(path+".username", t.Username, "needs its password, and a password its username; write both or neither")
@@ -86,6 +89,47 @@ func (c *checker) checkTrunks() {
 		}
 	}
 	c.unique(names, func(i int) string { return fmt.Sprintf("trunks[%d].name", i) })
+}
+
+// checkSources checks where the calls of a trunk come from; taken are the sources of the trunks before it. Trunks that are
+// challenged may share theirs.
+func (c *checker) checkSources(path string, t *Trunk, taken map[netip.Prefix]string) {
+	proved := t.Challenge.Username != ""
+	for j, s := range t.Sources {
+		at := fmt.Sprintf("%s.sources[%d]", path, j)
+		if first, twice := taken[s.Masked()]; twice && s.IsValid() && !proved {
+			c.bad(at, s.String(), "is the source of "+first+" already; a call must belong to one trunk, by its address or by a challenge")
+		}
+		taken[s.Masked()] = at
+		if s.IsValid() && s.Bits() == 0 && !proved {
+			c.bad(at, s.String(), "is the whole world, which could then call at your cost; name the addresses of the carrier, or write a challenge")
+		}
+	}
+	if proved != (t.Challenge.Password != "") {
+		c.bad(path+".challenge", t.Challenge.Username, "needs username and password; write both or neither")
+	}
+	if proved && len(t.Sources) == 0 && len(t.Places()) == 0 {
+		c.bad(path+".challenge", t.Challenge.Username, "is asked of nobody, as nobody is heard; write sources, [0.0.0.0/0] if its address changes")
+	}
+}
+
+// checkRegistration checks how a trunk registers.
+func (c *checker) checkRegistration(path string, t *Trunk) {
+	switch {
+	case t.Register == 0:
+		if t.RegisterAs != "" {
+			c.bad(path+".register_as", t.RegisterAs, "is of no registration; write register: 10m as well, or leave it out")
+		}
+		return
+	case len(t.Places()) == 0:
+		c.bad(path+".register", t.Register.String(), "has nowhere to register; name the registrar in target")
+	case t.RegisterAs == "" && t.Username == "":
+		c.bad(path+".register", t.Register.String(), "names nobody to register; write register_as, or username and password")
+	}
+	c.between(path+".register", t.Register, time.Minute, 24*time.Hour)
+	if strings.ContainsAny(t.RegisterAs, "@<> \"") {
+		c.bad(path+".register_as", t.RegisterAs, "is no user; write what stands before the @, such as +358293000100")
+	}
 }
 
 // checkTargets checks where the calls of a trunk go.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/cordboard/cordboard/configs"
@@ -10,7 +11,9 @@ import (
 
 // trunkOf is a trunk of the configuration as signalling knows it.
 func trunkOf(t *configs.Trunk) (sip.Trunk, error) {
-	out := sip.Trunk{Name: t.Name, Sources: t.Sources, Probe: t.Probe, Username: t.Username, Password: string(t.Password), Domain: t.Domain}
+	out := sip.Trunk{Name: t.Name, Sources: t.Sources, Probe: t.Probe, Username: t.Username, Password: string(t.Password), Domain: t.Domain,
+		Register:  sip.Register{User: cmp.Or(t.RegisterAs, t.Username), Expires: t.Register},
+		Challenge: sip.Challenge{Username: t.Challenge.Username, Password: string(t.Challenge.Password)}}
 	for _, p := range t.Places() {
 		to, err := targets.Parse(p.Address)
 		if err != nil {

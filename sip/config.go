@@ -51,7 +51,20 @@ type Trunk struct {
 	Username string // for a trunk that challenges us (RFC 3261 section 22); empty: it must not
 	Password string
 	Domain   string // host part of From and To towards the trunk; empty: our address and the target's host
+	Register Register
+	// Challenge is asked for with every call that comes in, beside the sources; of several trunks that share sources it tells
+	// which one calls. Zero: the address is enough.
+	Challenge Challenge
 }
+
+// Register is how a trunk registers at its targets.
+type Register struct {
+	User    string        // of the address of record, whose host is Trunk.Domain or the first target's; and of our Contact
+	Expires time.Duration // what we ask for, at most; 0: it does not register
+}
+
+// Challenge is what a trunk must know to call us.
+type Challenge struct{ Username, Password string }
 
 // Users says who may register and call.
 type Users interface {

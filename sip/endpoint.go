@@ -51,6 +51,10 @@ type Endpoint struct {
 	resolver     *targets.Resolver
 	trunks       map[string]*trunk // by name; set by Open
 
+	registering   context.Context // ends when the bindings of trunks are to be taken back
+	deregister    context.CancelFunc
+	registrations sync.WaitGroup // that run
+
 	invites *invites
 	dialogs *dialogs
 
@@ -84,6 +88,7 @@ func Open(cfg Config, calls Calls) (*Endpoint, error) {
 	}
 	// The endpoint is the root of its own contexts: a dialog outlives whatever asked for it.
 	e.base, e.stop = context.WithCancelCause(context.Background())
+	e.registering, e.deregister = context.WithCancel(e.base)
 	e.keeper, e.line = newKeeper(e), newLine()
 	e.buildLayers()
 	if err := e.listen(); err != nil {
@@ -147,7 +152,9 @@ func (e *Endpoint) Close(ctx context.Context) error {
 
 func (e *Endpoint) shut(ctx context.Context) {
 	e.drain.CompareAndSwap(0, 1)
+	e.deregister()
 	e.sayGoodbye(ctx)
+	e.awaitDeregistration()
 	e.stop(&Ended{Why: Stopped})
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.cfg.Timeouts.Goodbye)
 	defer cancel()
@@ -202,6 +209,7 @@ func (e *Endpoint) sayGoodbye(ctx context.Context) {
 
 // abandon undoes a half-done Open.
 func (e *Endpoint) abandon() {
+	e.deregister()
 	e.stop(&Ended{Why: Stopped})
 	e.closeListeners()
 	e.devices.Close()
@@ -253,10 +261,11 @@ func (e *Endpoint) leave() {
 	}
 }
 
-// Drain refuses new calls with 503 and Retry-After (rounded up to seconds), and answers OPTIONS with 503 so that
-// trunks go elsewhere. Calls that are up go on, and our own devices may still be rung for those who wait.
+// Drain refuses new calls with 503 and Retry-After (rounded up to seconds), answers OPTIONS with 503 and takes our
+// registrations back, so that trunks go elsewhere. Calls that are up go on, and our own devices may still be rung for those who wait.
 func (e *Endpoint) Drain(retryAfter time.Duration) {
 	e.drain.Store(max(1, int64(math.Ceil(retryAfter.Seconds()))))
+	e.deregister()
 }
 
 // draining is the Retry-After header while the endpoint refuses new calls.

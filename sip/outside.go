@@ -21,6 +21,7 @@ type way struct {
 	trunk  *trunk
 	hop    hop
 	target sip.Uri
+	routes []sip.Uri
 	heard  func()      // called when the hop has answered anything
 	silent atomic.Bool // it has not, and the call went to the next one
 	cancel sync.Once   // of an INVITE that a silent hop has after all
@@ -43,7 +44,7 @@ func (e *Endpoint) inviteOutside(ctx context.Context, inv Invitation, to ToTrunk
 	if t.targets == nil {
 		return nil, nil, cannot(fmt.Errorf("trunk %s has no target", t.Name))
 	}
-	hops, err := t.plan(ctx)
+	hops, routes, err := t.plan(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, nil, context.Cause(ctx)
@@ -52,7 +53,7 @@ func (e *Endpoint) inviteOutside(ctx context.Context, inv Invitation, to ToTrunk
 	}
 	for i, h := range hops {
 		last := i == len(hops)-1
-		d, answer, err := t.try(ctx, inv, to, h, last)
+		d, answer, err := t.try(ctx, inv, &way{trunk: t, hop: t.hop(h), target: t.requestURI(to, h), routes: routes}, last)
 		o, known := outcomeOf(err)
 		if known && (err == nil || ctx.Err() == nil) {
 			t.targets.Report(h, o)
@@ -73,9 +74,7 @@ func (e *Endpoint) inviteOutside(ctx context.Context, inv Invitation, to ToTrunk
 func cannot(err error) *Refused { return &Refused{Status: 503, Reason: phraseOf(503), Err: err} }
 
 // try makes one attempt. The last hop of a plan has all the time of the transaction: there is nowhere else to go.
-func (t *trunk) try(ctx context.Context, inv Invitation, to ToTrunk, h targets.Hop, last bool) (*Dialog, []byte, error) {
-	host, port := t.addressee(h)
-	w := &way{trunk: t, hop: t.hop(h), target: sipURI(escapeUser(to.Number), host, port)}
+func (t *trunk) try(ctx context.Context, inv Invitation, w *way, last bool) (*Dialog, []byte, error) {
 	if last {
 		return t.e.place(ctx, inv, w)
 	}
@@ -88,6 +87,12 @@ func (t *trunk) try(ctx context.Context, inv Invitation, to ToTrunk, h targets.H
 	defer limit.Stop()
 	w.heard = sync.OnceFunc(func() { limit.Stop() })
 	return t.e.place(trying, inv, w)
+}
+
+// requestURI is whom a hop is asked for.
+func (t *trunk) requestURI(to ToTrunk, h targets.Hop) sip.Uri {
+	host, port := t.addressee(h)
+	return sipURI(escapeUser(to.Number), host, port)
 }
 
 // outcomeOf says what an error of a request means for the hop it went to; nil is an answer that was taken. Of a request
@@ -140,7 +145,7 @@ func whyNext(o targets.Outcome) string {
 
 // aimAtTrunk sets where the call goes.
 func (d *Dialog) aimAtTrunk(w *way) hop {
-	d.way, d.trunk, d.target = w, w.trunk, w.target
+	d.way, d.trunk, d.target, d.routes = w, w.trunk, w.target, w.routes
 	d.remote.uri = sip.Uri{Scheme: "sip", User: d.target.User, Host: d.target.Host}
 	return w.hop
 }

@@ -118,6 +118,25 @@ func (s *sources) trunk(a netip.Addr) *Trunk {
 	return best
 }
 
+// challenges reports whether the trunk must prove itself with each call.
+func (t *Trunk) challenges() bool { return t.Challenge.Username != "" }
+
+// challenged are the trunks that may call from a, and must prove themselves.
+func (s *sources) challenged(a netip.Addr) (all []*Trunk) {
+	a = a.Unmap()
+	for i := range s.trunks {
+		if t := s.trunks[i].trunk; t.challenges() && s.trunks[i].prefix.Contains(a) {
+			all = append(all, t)
+		}
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if t := s.hops[a]; t != nil && t.challenges() {
+		all = append(all, t)
+	}
+	return all
+}
+
 // dial remembers an address that we are about to send a request to, unless it is known anyway.
 func (s *sources) dial(a netip.Addr) {
 	a = a.Unmap()

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/emiago/sipgo/sip"
 	"go.uber.org/zap"
 
 	"github.com/cordboard/cordboard/sip/digest"
+	"github.com/cordboard/cordboard/sip/registration"
 	"github.com/cordboard/cordboard/sip/targets"
 )
 
@@ -18,6 +20,9 @@ type trunk struct {
 	log     *zap.Logger
 	targets *targets.Targets // nil: for incoming calls only
 	client  *digest.Client   // answers the challenges of its far side
+
+	registration *registration.Registration // nil: it needs none
+	told         registration.Status        // what was logged last; owned by registration.Run
 }
 
 // openTrunks makes the trunks; runTrunks then looks after them.
@@ -33,8 +38,12 @@ func (e *Endpoint) openTrunks() {
 				Told: targets.Told{Changed: t.changed, Known: func(h targets.Hop, known bool) { e.sources.hop(c, h.Addr.Addr(), known) }},
 			})
 		}
+		if c.Register.Expires > 0 && t.targets != nil {
+			t.registration = t.newRegistration()
+		}
 		e.trunks[c.Name] = t
 	}
+	e.cfg.Metrics.MustRegister(newGauges(e))
 }
 
 // family is which addresses can be reached: those of the listeners' families, because answers come to a listener.
@@ -61,6 +70,7 @@ func (e *Endpoint) runTrunks() {
 			e.run(func() { t.targets.Watch(e.base, t.probe) })
 		}
 	}
+	e.runRegistrations()
 }
 
 // changed says that a hop was taken out of use, or is used again.
@@ -73,17 +83,21 @@ func (t *trunk) changed(h targets.Hop, now targets.Health, why targets.Outcome) 
 	t.log.Info("trunk answers again", fields...)
 }
 
-// plan is where a call of this trunk is sent, in this order.
-func (t *trunk) plan(ctx context.Context) ([]targets.Hop, error) {
+// plan is where a call of this trunk is sent, in this order, and by which route.
+func (t *trunk) plan(ctx context.Context) ([]targets.Hop, []sip.Uri, error) {
 	tries, err := t.targets.Plan(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("trunk %s: %w", t.Name, err)
+		return nil, nil, fmt.Errorf("trunk %s: %w", t.Name, err)
 	}
 	hops := make([]targets.Hop, 0, len(tries))
 	for _, try := range tries {
 		hops = append(hops, try.Hop)
 	}
-	return hops, nil
+	hops, routes, err := t.byRegistration(ctx, hops)
+	if err != nil {
+		return nil, nil, fmt.Errorf("trunk %s: %w", t.Name, err)
+	}
+	return hops, routes, nil
 }
 
 // hop is a hop of a plan as requests are sent to it.
@@ -122,6 +136,8 @@ func (t *trunk) addressee(h targets.Hop) (host string, port int) {
 type TrunkStatus struct {
 	Name string
 	Hops []targets.Status // none: it is for incoming calls only, or its name could not be resolved
+	// Registration is how it is registered at its carrier; nil: it need not be.
+	Registration *registration.Status
 }
 
 // Trunks says how the trunks stand, in the order of the configuration.
@@ -132,6 +148,10 @@ func (e *Endpoint) Trunks() []TrunkStatus {
 		s := TrunkStatus{Name: t.Name}
 		if t.targets != nil {
 			s.Hops = t.targets.Statuses()
+		}
+		if t.registration != nil {
+			r := t.registration.Status()
+			s.Registration = &r
 		}
 		all = append(all, s)
 	}

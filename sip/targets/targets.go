@@ -143,6 +143,17 @@ func (t Try) rank() int {
 	return 0
 }
 
+// Health is how a hop is known to be; Up when nothing is known of it.
+func (t *Targets) Health(h Hop) Health {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s, ok := t.hops[h]
+	if !ok {
+		return Up
+	}
+	return t.at(s, time.Now())
+}
+
 // Locate is where a URI leads that a peer named, in a redirection or a Service-Route.
 func (t *Targets) Locate(ctx context.Context, uri string) ([]Hop, error) {
 	target, err := Parse(uri)
