@@ -341,3 +341,35 @@ func BenchmarkVerify(b *testing.B) {
 		}
 	}
 }
+
+func TestWhoIsReplacedIsRefusedAtOnce(t *testing.T) {
+	g := newGuardWith(t)
+	anna, carl := login(t, g, "anna", "secret"), login(t, g, "carl", "plain")
+	phone := g.SIPCredentials(carl)
+	if err := g.Replace([]User{{ID: "anna", Extension: "2001", Password: "new"}, {ID: "dina", Password: "hers"}}); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := g.Verify(anna.Token); err != nil || s.User.Extension != "2001" {
+		t.Errorf("anna's session: %+v, %v", s.User, err)
+	}
+	if _, err := g.Verify(carl.Token); !errors.Is(err, ErrNoSession) {
+		t.Errorf("carl's session: %v", err)
+	}
+	if _, _, ok := g.Password(phone.Username); ok {
+		t.Error("carl's phone may still register")
+	}
+	if _, err := g.Login(t.Context(), "anna", "secret", office); !errors.Is(err, ErrWrong) {
+		t.Errorf("anna's old password: %v", err)
+	}
+	login(t, g, "anna", "new")
+	login(t, g, "dina", "hers")
+	if aor, ok := g.AOR("1001"); ok {
+		t.Errorf("the old extension is %s", aor)
+	}
+	if err := g.Replace([]User{{ID: "x y"}}); err == nil {
+		t.Error("an impossible user was taken")
+	}
+	if _, ok := g.User("dina"); !ok {
+		t.Error("and has replaced the others")
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -55,9 +56,7 @@ type Config struct {
 // Guard lets people and phones in. Its methods are safe for concurrent use.
 type Guard struct {
 	cfg        Config
-	users      map[string]User   // by id; never changes
-	extensions map[string]string // extension → id; never changes
-	hashes     map[string]hash   // by id; never changes
+	people     atomic.Pointer[people]
 	sessionKey []byte
 	sipKey     []byte
 
@@ -104,17 +103,24 @@ func (g *Guard) Logout(s Session) { g.revoked.add(s, time.Now()) }
 
 // User returns the user with this id.
 func (g *Guard) User(id string) (User, bool) {
-	u, ok := g.users[id]
+	u, ok := g.people.Load().users[id]
 	return u, ok
 }
 
 // AOR is the canonical address of record, the user's id, for an id or an extension.
 func (g *Guard) AOR(user string) (canonical string, ok bool) {
-	if _, ok := g.users[user]; ok {
-		return user, true
+	return g.people.Load().aor(user)
+}
+
+// Replace lets these users in from now on, and nobody else: the sessions and credentials of who is not among them are
+// refused, a password that changed counts at once. The error reports everything that is wrong with them; nothing has
+// changed then.
+func (g *Guard) Replace(users []User) error {
+	if err := check(users); err != nil {
+		return err
 	}
-	id, ok := g.extensions[user]
-	return id, ok
+	g.people.Store(newPeople(users))
+	return nil
 }
 
 // Credentials are a SIP user name and password for digest, good for a short time.
@@ -164,9 +170,6 @@ func (c Config) withDefaults() Config {
 func newGuard(cfg Config) *Guard {
 	g := &Guard{
 		cfg:        cfg,
-		users:      make(map[string]User, len(cfg.Users)),
-		extensions: make(map[string]string, len(cfg.Users)),
-		hashes:     make(map[string]hash, len(cfg.Users)),
 		sessionKey: derive(cfg.Secret, "session"),
 		sipKey:     derive(cfg.Secret, "sip credentials"),
 		byUser:     newLimits(cfg.UserTries, cfg.UserEvery),
@@ -174,17 +177,7 @@ func newGuard(cfg Config) *Guard {
 		hashing:    make(chan struct{}, cfg.Hashing),
 		metrics:    newMetrics(cfg.Metrics),
 	}
-	for _, u := range cfg.Users {
-		g.users[u.ID] = u
-		if u.Extension != "" {
-			g.extensions[u.Extension] = u.ID
-		}
-		if h, err := parseHash(u.PasswordHash); err == nil {
-			g.hashes[u.ID] = h
-		} else if u.Password != "" {
-			g.hashes[u.ID] = plainHash(u.Password)
-		}
-	}
+	g.people.Store(newPeople(cfg.Users))
 	return g
 }
 

@@ -40,7 +40,11 @@ func (g *Guard) login(ctx context.Context, user, password string, from netip.Add
 	g.byUser.forgive(userKey(id))
 	g.metrics.logins.WithLabelValues("ok").Inc()
 	g.cfg.Log.Info("login", zap.String("user", id), zap.Stringer("from", from))
-	return g.issue(g.users[id], now), nil
+	u, known := g.User(id)
+	if !known { // taken out while the password was compared
+		return Session{}, ErrWrong
+	}
+	return g.issue(u, now), nil
 }
 
 // compare takes the same time whether there is such a user or not.
@@ -51,7 +55,7 @@ func (g *Guard) compare(ctx context.Context, id, password string) (bool, error) 
 	case <-ctx.Done():
 		return false, context.Cause(ctx)
 	}
-	h, known := g.hashes[id]
+	h, known := g.people.Load().hashes[id]
 	if !known || len(password) > longestPassword {
 		h, known = decoy(), false
 		password = password[:min(len(password), longestPassword)]

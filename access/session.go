@@ -66,7 +66,7 @@ func (g *Guard) verify(token string, now time.Time) (Session, error) {
 		return Session{}, fmt.Errorf("%w: over since %s; log in again", ErrNoSession, s.Expires.UTC().Format(time.RFC3339))
 	}
 	var known bool
-	if s.User, known = g.users[string(body[tokenHead:])]; !known {
+	if s.User, known = g.User(string(body[tokenHead:])); !known {
 		return Session{}, fmt.Errorf("%w: its user is no longer here", ErrNoSession)
 	}
 	if g.revoked.has(s) {
@@ -161,17 +161,18 @@ func (g *Guard) password(username string, now time.Time) (password, aor string, 
 		return "", "", false
 	}
 	if t, ok := parseTemporary(username); ok {
-		_, known := g.users[t.user]
+		_, known := g.User(t.user)
 		if !known || !now.Before(t.expires) || g.revoked.hasID(t.session) {
 			return "", "", false
 		}
 		return g.sipPassword(username), t.user, true
 	}
-	id, ok := g.AOR(username)
-	if !ok || g.users[id].SIPPassword == "" {
+	p := g.people.Load()
+	id, ok := p.aor(username)
+	if !ok || p.users[id].SIPPassword == "" {
 		return "", "", false
 	}
-	return g.users[id].SIPPassword, id, true
+	return p.users[id].SIPPassword, id, true
 }
 
 // temporary is what the user name of short-lived credentials says.

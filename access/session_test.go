@@ -64,9 +64,10 @@ func TestSessions(t *testing.T) {
 func TestLogoutsAreBoundedAndNeverUndone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGuardWith(t)
+		anna, _ := g.User("anna")
 		var first Session
 		for i := range maxRevoked + 100 {
-			s := g.issue(g.users["anna"], time.Now())
+			s := g.issue(anna, time.Now())
 			g.Logout(s)
 			if i == 0 {
 				first = s

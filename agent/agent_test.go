@@ -184,3 +184,42 @@ func TestDisplayNumbers(t *testing.T) {
 		t.Error("she may show a number that is not hers")
 	}
 }
+
+func TestWhoStaysOverAReplaceKeepsHerCallAndHerAvailability(t *testing.T) {
+	d := NewDesk([]Profile{{ID: "anna"}, {ID: "bo"}})
+	defer d.Close()
+	var told []string
+	d.Watch(func(s Status) { told = append(told, s.ID) })
+	for _, id := range []string{"anna", "bo"} {
+		d.Devices(id, 1)
+	}
+	d.Set("anna", Busy, time.Time{})
+	hers, ok := d.Reserve("anna", "call", DirectCall)
+	if !ok {
+		t.Fatal("not reserved")
+	}
+	his, _ := d.Reserve("bo", "other", DirectCall)
+	told = nil
+	d.Replace([]Profile{{ID: "anna", Name: "Anna", Extension: "1001"}, {ID: "carl", Start: DND}})
+	if s, _ := d.Status("anna"); s.Call != "call" || s.Availability.Type != Busy || s.Devices != 1 {
+		t.Errorf("anna stands %+v", s)
+	}
+	if p, _ := d.Find("1001"); p.Name != "Anna" {
+		t.Errorf("anna is %+v", p)
+	}
+	if s, ok := d.Status("carl"); !ok || s.Availability.Type != DND || len(told) != 1 || told[0] != "carl" {
+		t.Errorf("carl stands %+v, told %q", s, told)
+	}
+	if _, ok := d.Status("bo"); ok {
+		t.Error("bo is still here")
+	}
+	his.Connected() // the call of who has gone goes on, and ends as calls do
+	his.Release(time.Second)
+	if _, ok := d.Reserve("bo", "another", DirectCall); ok {
+		t.Error("bo is offered another call")
+	}
+	hers.Release(0)
+	if s, _ := d.Status("anna"); s.Work != Idle {
+		t.Errorf("anna stands %+v", s)
+	}
+}

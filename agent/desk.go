@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cordboard/cordboard/call"
@@ -37,8 +38,7 @@ func (s Status) Free(k Kind) bool { return s.Work == Idle && s.Availability.Type
 
 // Desk holds the agents. Its methods are safe for concurrent use and never wait for anything outside.
 type Desk struct {
-	profiles            map[string]Profile // never changes
-	byExtension, byUser map[string]string
+	people atomic.Pointer[people]
 
 	mu     sync.Mutex
 	seats  map[string]*seat // guarded by mu
@@ -59,50 +59,59 @@ type seat struct {
 
 // NewDesk seats the agents, each with her starting availability.
 func NewDesk(profiles []Profile) *Desk {
-	d := &Desk{
-		profiles: make(map[string]Profile, len(profiles)), seats: make(map[string]*seat, len(profiles)),
-		byExtension: make(map[string]string), byUser: make(map[string]string),
-		notify: func(Status) {},
-	}
-	now := time.Now()
+	d := &Desk{seats: make(map[string]*seat, len(profiles)), notify: func(Status) {}}
+	d.people.Store(newPeople(profiles))
 	for _, p := range profiles {
-		d.profiles[p.ID] = p
-		d.byExtension[p.Extension] = p.ID
-		if p.Salesforce != "" {
-			d.byUser[p.Salesforce] = p.ID
-		}
-		start := cmp.Or(p.Start, Available)
-		d.seats[p.ID] = &seat{id: p.ID, availability: Availability{Type: start, Since: now}, idleSince: now}
+		d.seats[p.ID] = newSeat(p)
 	}
 	return d
+}
+
+func newSeat(p Profile) *seat {
+	now := time.Now()
+	return &seat{id: p.ID, availability: Availability{Type: cmp.Or(p.Start, Available), Since: now}, idleSince: now}
+}
+
+// Replace seats these agents and nobody else. Who stays keeps her availability and her call; who is new begins with her
+// starting availability; who goes is offered no more calls, and one that she is on goes on.
+func (d *Desk) Replace(profiles []Profile) {
+	d.mu.Lock()
+	seats := make(map[string]*seat, len(profiles))
+	var new []Status
+	for _, p := range profiles {
+		if seats[p.ID] = d.seats[p.ID]; seats[p.ID] == nil {
+			seats[p.ID] = newSeat(p)
+			new = append(new, seats[p.ID].status())
+		}
+	}
+	for id, s := range d.seats {
+		if seats[id] == nil {
+			s.stopTimers()
+		}
+	}
+	d.seats = seats
+	d.people.Store(newPeople(profiles))
+	d.mu.Unlock()
+	for _, s := range new {
+		d.notify(s)
+	}
 }
 
 // Watch names who is told of every change, after it happened. It must not block. Call it before anything else.
 func (d *Desk) Watch(notify func(Status)) { d.notify = notify }
 
 // Profile returns an agent's profile.
-func (d *Desk) Profile(id string) (Profile, bool) { p, ok := d.profiles[id]; return p, ok }
+func (d *Desk) Profile(id string) (Profile, bool) {
+	p, ok := d.people.Load().profiles[id]
+	return p, ok
+}
 
 // Find returns the agent with that id or extension.
-func (d *Desk) Find(who string) (Profile, bool) {
-	if p, ok := d.profiles[who]; ok {
-		return p, true
-	}
-	return d.Profile(d.byExtension[who])
-}
+func (d *Desk) Find(who string) (Profile, bool) { return d.people.Load().find(who) }
 
 // BySalesforceUser returns the agent who is that Salesforce User (15 or 18 character id).
 func (d *Desk) BySalesforceUser(user string) (Profile, bool) {
-	if id, ok := d.byUser[user]; ok {
-		return d.Profile(id)
-	}
-	const short = 15 // the case-sensitive form; the other three characters are a checksum of it
-	for known, id := range d.byUser {
-		if len(user) >= short && len(known) >= short && known[:short] == user[:short] {
-			return d.Profile(id)
-		}
-	}
-	return Profile{}, false
+	return d.people.Load().bySalesforceUser(user)
 }
 
 // Status returns how an agent stands.

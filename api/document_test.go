@@ -65,8 +65,8 @@ func TestEveryOperationButLoginNeedsASession(t *testing.T) {
 		}
 	}
 	slices.Sort(operations)
-	want := []string{"announce-call", "create-sip-credentials", "get-call", "get-me", "list-active-calls", "list-agents", "list-calls",
-		"list-my-calls", "list-queues", "login", "logout", "set-availability", "watch"}
+	want := []string{"announce-call", "create-sip-credentials", "drain", "get-call", "get-gateway", "get-me", "list-active-calls", "list-agents", "list-calls",
+		"list-my-calls", "list-queues", "login", "logout", "reload", "reopen", "set-availability", "watch"}
 	if !slices.Equal(operations, want) {
 		t.Errorf("operations %q\nwant %q", operations, want)
 	}

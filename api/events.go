@@ -27,6 +27,7 @@ type Hello struct {
 	Devices      int           `json:"devices"`
 	Calls        []CallSummary `json:"calls" nullable:"false" doc:"The calls going on that the stream will tell of"`
 	Queues       []Queue       `json:"queues" nullable:"false"`
+	Draining     bool          `json:"draining" doc:"The gateway refuses new calls; see the event gateway"`
 }
 
 // Reconnect is the data of the event "reconnect", the last of a stream that the gateway ends.
@@ -43,7 +44,7 @@ type eventsInput struct {
 func (a *API) registerEvents(api huma.API, session func(huma.Operation) huma.Operation) {
 	op := session(huma.Operation{OperationID: "watch", Method: http.MethodGet, Path: "/me/events", Tags: []string{"me"},
 		Summary: "What happens, as server-sent events",
-		Description: "First hello, then call, agent and queues as things happen, and a comment every 15 seconds. A watcher that does " +
+		Description: "First hello, then call, agent, queues and gateway as things happen, and a comment every 15 seconds. A watcher that does " +
 			"not keep up is sent reconnect and dropped. There is no history to ask for: hello says how things stand.",
 		Errors: []int{http.StatusForbidden, http.StatusServiceUnavailable}})
 	op.Security = append(op.Security, map[string][]string{"stream": {}})
@@ -116,7 +117,7 @@ func (a *API) hello(w *watcher) []byte {
 		calls = slices.DeleteFunc(calls, func(r call.Record) bool { return !a.concerns(r, w.user.ID) })
 	}
 	return encode(Hello{At: time.Now().UTC(), ID: w.user.ID, Availability: me.Availability, State: me.State, Devices: me.Devices,
-		Calls: callsShape(calls).Body.Calls, Queues: queueShapes(a.cfg.Queues.Figures())})
+		Calls: callsShape(calls).Body.Calls, Queues: queueShapes(a.cfg.Queues.Figures()), Draining: a.cfg.Operations.Standing().Draining})
 }
 
 // eventWriter writes events of a stream, each with a deadline.

@@ -36,6 +36,7 @@ type house struct {
 	desk   *agent.Desk
 	calls  *fakeCalls
 	queues *fakeQueues
+	ops    *fakeOperations
 }
 
 func newGuard(t *testing.T, more ...func(*access.Config)) *access.Guard {
@@ -68,14 +69,14 @@ func hashed(t *testing.T, password string) string {
 
 func newHouse(t *testing.T, change ...func(*Config)) *house {
 	t.Helper()
-	h := &house{t: t, calls: &fakeCalls{}, queues: &fakeQueues{}}
+	h := &house{t: t, calls: &fakeCalls{}, queues: &fakeQueues{}, ops: &fakeOperations{}}
 	h.desk = agent.NewDesk([]agent.Profile{
 		{ID: "anna", Name: "Anna Virtanen", Extension: "1001", Display: []agent.DisplayNumber{{Number: "+358293000100", Label: "Main"}}},
 		{ID: "bo", Name: "Bo Ek", Extension: "1002"},
 		{ID: "sue", Name: "Sue Salo", Extension: "1009"},
 	})
 	t.Cleanup(h.desk.Close)
-	cfg := Config{Guard: newGuard(t), Desk: h.desk, Calls: h.calls, Queues: h.queues}
+	cfg := Config{Guard: newGuard(t), Desk: h.desk, Calls: h.calls, Queues: h.queues, Operations: h.ops}
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -119,6 +120,35 @@ func (f *fakeCalls) Get(_ context.Context, id call.ID) (call.Record, error) {
 		}
 	}
 	return call.Record{}, cmp.Or(f.err, fmt.Errorf("call %s: %w", id, ErrNotFound))
+}
+
+type fakeOperations struct {
+	mu     sync.Mutex
+	since  time.Time
+	ending error // of Reopen
+	done   Reloaded
+	bad    error // of Reload
+}
+
+func (f *fakeOperations) Reload(context.Context) (Reloaded, error) { return f.done, f.bad }
+
+func (f *fakeOperations) Standing() Standing {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return Standing{Draining: !f.since.IsZero(), DrainingSince: f.since, Calls: 2, RetryAfter: 30 * time.Second}
+}
+
+func (f *fakeOperations) Drain() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.since = time.Now()
+}
+
+func (f *fakeOperations) Reopen() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.since = time.Time{}
+	return f.ending
 }
 
 type fakeQueues struct {

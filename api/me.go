@@ -185,6 +185,9 @@ func (a *API) announce(ctx context.Context, in *announceInput) (*announceOutput,
 	if !ok {
 		return nil, huma.Error403Forbidden(fmt.Sprintf("user %q is no agent and places no calls", id))
 	}
+	if err := a.refusedWhileDraining(); err != nil {
+		return nil, err
+	}
 	display := call.Number(in.Body.DisplayNumber)
 	if _, may := p.Shows(display); !may {
 		return nil, huma.Error422UnprocessableEntity(

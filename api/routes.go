@@ -71,7 +71,7 @@ func (a *API) register(api huma.API) {
 		Summary: "Announce a call that my phone will place", DefaultStatus: http.StatusCreated,
 		Description: "Optional. The phone sends the token in the header X-Cordboard-Token of its INVITE within a minute; it tells " +
 			"the gateway the display number and what the page knows of the call.",
-		Errors: []int{http.StatusForbidden}}), a.announce)
+		Errors: []int{http.StatusForbidden, http.StatusServiceUnavailable}}), a.announce)
 	a.registerEvents(api, session)
 
 	huma.Register(api, session(huma.Operation{OperationID: "list-calls", Method: http.MethodGet, Path: "/calls", Tags: []string{"calls"},
@@ -86,6 +86,7 @@ func (a *API) register(api huma.API) {
 		Summary: "The directory of colleagues"}), a.agents)
 	huma.Register(api, session(huma.Operation{OperationID: "list-queues", Method: http.MethodGet, Path: "/queues", Tags: []string{"house"},
 		Summary: "The queues and their live figures"}), a.queues)
+	a.registerOperations(api, session)
 }
 
 // with bounds what an operation reads.

@@ -18,6 +18,7 @@ func streamSchema(schemas huma.Registry) *huma.Schema {
 		{"call", reflect.TypeFor[CallEvent]()},
 		{"agent", reflect.TypeFor[AgentEvent]()},
 		{"queues", reflect.TypeFor[[]Queue]()},
+		{"gateway", reflect.TypeFor[GatewayEvent]()},
 		{"reconnect", reflect.TypeFor[Reconnect]()},
 	} {
 		data := schemas.Schema(m.data, true, m.name)

@@ -102,6 +102,9 @@ func endingOf(err error, far call.By) call.Ending {
 	var refused *sip.Refused
 	if errors.As(err, &refused) {
 		e := call.Ending{By: far, Reason: call.ReasonOfSIP(refused.Status), Code: refused.Status}
+		if refused.Ours {
+			e.By = call.ByUs
+		}
 		if refused.Err != nil { // nobody there: no answer at all, or nowhere to send it
 			e.Reason = call.Unreachable
 		}
@@ -122,7 +125,7 @@ func endingOf(err error, far call.By) call.Ending {
 		e.Reason, e.Code = call.Cancelled, 0
 	case sip.Rejected:
 		e.Reason = call.ReasonOfSIP(ended.Status)
-	case sip.NoACK, sip.FlowLost:
+	case sip.NoACK, sip.FlowLost, sip.Expired:
 		e.Reason = call.SignalLost
 	case sip.TimedOut:
 		e.Reason = call.Unreachable

@@ -12,15 +12,26 @@ import (
 
 	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/rtp"
+	"github.com/cordboard/cordboard/rtp/sdes"
+	"github.com/cordboard/cordboard/rtp/udp"
 	"github.com/cordboard/cordboard/sip"
 )
 
 // Sound makes the media of legs. codecs are those allowed, the preferred one first; name is for logs.
 type Sound interface {
-	// Plain is RTP over UDP; kind labels its metrics: "trunk" or "phone".
-	Plain(name, kind string, codecs []rtp.Codec) (rtp.Session, error)
+	// Plain is RTP over UDP, protected by keys in the SDP where that is agreed.
+	Plain(Line) (rtp.Session, error)
 	// Browser is WebRTC.
 	Browser(name string, codecs []rtp.Codec) (rtp.Session, error)
+}
+
+// Line is what a leg on RTP over UDP needs.
+type Line struct {
+	Name   string // for logs
+	Kind   string // labels its metrics: "trunk" or "phone"
+	Codecs []rtp.Codec
+	Keys   sdes.Protection
+	Alive  func(context.Context) bool // asks by SIP whether a party is there of whom nothing is heard
 }
 
 // Stories is whom the bridge brings calls to; each method returns when the call is over.
@@ -38,17 +49,21 @@ type Incoming struct {
 	Agent   string // who placed it; empty: from outside
 	Dialled string // as dialled
 	Caller  call.Party
-	Shown   call.Number // the display number an agent wishes for
-	Hide    bool        // she wishes to show none (RFC 3323)
-	Token   string      // what the application gave her phone, X-Cordboard-Token
-	At      time.Time
+	// Diverted is whom the caller dialled, when somebody sent the call on to us; empty: nobody did.
+	Diverted call.Number
+	Shown    call.Number // the display number an agent wishes for
+	Hide     bool        // she wishes to show none (RFC 3323)
+	Token    string      // what the application gave her phone, X-Cordboard-Token
+	At       time.Time
 }
 
-// Policy says which codecs a kind of party may speak, the preferred one first.
+// Policy says which codecs a kind of party may speak, the preferred one first, and how its sound is protected.
 type Policy struct {
-	Trunk   map[string][]rtp.Codec // by trunk name
-	Phone   []rtp.Codec
-	Browser []rtp.Codec
+	Trunk     map[string][]rtp.Codec // by trunk name
+	Phone     []rtp.Codec
+	Browser   []rtp.Codec
+	TrunkKeys map[string]sdes.Protection // by trunk name
+	PhoneKeys sdes.Protection
 }
 
 // Parts are what a Bridge is made of.
@@ -63,6 +78,7 @@ type Parts struct {
 // Bridge makes legs.
 type Bridge struct {
 	Parts
+	policy   atomic.Pointer[Policy]       // replaced as a whole
 	endpoint atomic.Pointer[sip.Endpoint] // set by Use; the first call may come in before
 	legs     prometheus.Gauge
 	work     sync.WaitGroup // every leg's goroutine
@@ -72,8 +88,12 @@ type Bridge struct {
 func New(p Parts) *Bridge {
 	b := &Bridge{Parts: p, legs: prometheus.NewGauge(prometheus.GaugeOpts{Name: "cordboard_legs_active", Help: "Legs that are up or ringing."})}
 	p.Metrics.MustRegister(b.legs)
+	b.Allow(p.Policy)
 	return b
 }
+
+// Allow replaces the policy, for legs that begin later.
+func (b *Bridge) Allow(p Policy) { b.policy.Store(&p) }
 
 // Use names the endpoint by which the bridge dials.
 func (b *Bridge) Use(e *sip.Endpoint) { b.endpoint.Store(e) }
@@ -86,8 +106,12 @@ func (b *Bridge) Inbound(_ context.Context, d *sip.Dialog) {
 	in := Incoming{ID: call.NewID(), Dialled: d.Called(), At: time.Now(), Token: d.Header("X-Cordboard-Token")}
 	switch from := d.Origin().(type) {
 	case sip.FromTrunk:
-		in.Trunk, in.Caller = from.Trunk, outsider(d)
-		if l := b.take(d, in, b.Policy.Trunk[from.Trunk]); l != nil {
+		said := d.Introduction()
+		in.Trunk, in.Caller, in.Diverted = from.Trunk, said.Caller, said.Diverted
+		if said.Called != "" {
+			in.Dialled = string(said.Called)
+		}
+		if l := b.take(d, in, b.policy.Load().Trunk[from.Trunk]); l != nil {
 			defer l.close()
 			b.Stories.FromTrunk(l, in)
 		}
@@ -108,14 +132,19 @@ func (b *Bridge) take(d *sip.Dialog, in Incoming, allowed []rtp.Codec) *leg {
 		l.browser = device.Browser()
 	}
 	l.kind = kindOf(in.Trunk, l.browser)
+	l.keys = b.keysOf(in.Trunk)
 	l.allowed = allowed
 	if offer := d.Offer(); offer != nil {
 		offered, err := rtp.Offered(offer)
 		if err == nil && len(common(allowed, offered)) == 0 {
 			err = &rtp.Unacceptable{Why: "no codec in common"}
 		}
+		if err == nil && !l.browser {
+			err = udp.Refuses(offer, l.keys)
+		}
 		if err != nil {
 			l.log.Info("call refused", zap.Error(err))
+			l.fault = err // nobody else knows the leg yet
 			l.Hangup(call.Ending{By: call.ByUs, Reason: call.NotAcceptable})
 			b.legs.Dec()
 			return nil
@@ -129,9 +158,17 @@ func (b *Bridge) take(d *sip.Dialog, in Incoming, allowed []rtp.Codec) *leg {
 // codecsOf is what one of our own devices may speak.
 func (b *Bridge) codecsOf(d *sip.Dialog) []rtp.Codec {
 	if device, ok := d.Device(); ok && device.Browser() {
-		return b.Policy.Browser
+		return b.policy.Load().Browser
 	}
-	return b.Policy.Phone
+	return b.policy.Load().Phone
+}
+
+// keysOf is how the sound of a trunk is protected; no trunk: that of a desk phone.
+func (b *Bridge) keysOf(trunk string) sdes.Protection {
+	if trunk == "" {
+		return b.policy.Load().PhoneKeys
+	}
+	return b.policy.Load().TrunkKeys[trunk]
 }
 
 func kindOf(trunk string, browser bool) string {
@@ -142,19 +179,6 @@ func kindOf(trunk string, browser bool) string {
 		return "browser"
 	}
 	return "phone"
-}
-
-// outsider is who calls by a trunk, as From says; a withheld number (RFC 3323) is none.
-func outsider(d *sip.Dialog) call.Party {
-	from := d.From()
-	if withheld(d) || from.User == "anonymous" || from.User == "unknown" || from.Host == "anonymous.invalid" {
-		return call.Party{}
-	}
-	p := call.Party{Name: from.Display, Number: call.Number(from.User)}
-	if p.Name == from.User {
-		p.Name = ""
-	}
-	return p
 }
 
 // withheld reports whether the caller asks for privacy of who he is (RFC 3323 section 4.2, RFC 3325 section 9.3).

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/rtp"
+	"github.com/cordboard/cordboard/rtp/sdes"
 	"github.com/cordboard/cordboard/sip"
 )
 
@@ -23,6 +25,9 @@ type Invitation struct {
 	Queue  string
 	With   call.Leg // whom the answering party will talk to
 	Rings  func()   // called once, when the far side is alerting
+	// Early is called with the far side's sound when some comes before the answer, and with nil when it has stopped
+	// though the far side rings on. Nil: nobody is interested. By a trunk only.
+	Early func(heard call.Source)
 }
 
 // Dial rings and returns the leg that answered. ctx bounds the dialling; the error is a *call.Ended.
@@ -136,8 +141,28 @@ func targetsOf(e *sip.Endpoint, i Invitation) []sip.Target {
 	return targets
 }
 
-// ring invites one device, or the trunk, and returns its leg once answered.
+// ring invites one device, or the trunk, and returns its leg once answered. Who takes no keys beside plain RTP, because
+// nothing but SRTP will do, is asked again.
 func (b *Bridge) ring(ctx context.Context, endpoint *sip.Endpoint, i Invitation, to sip.Target, rings func()) (*leg, error) {
+	keys := b.keysOf(i.Trunk)
+	l, err := b.invite(ctx, endpoint, i, to, rings, keys)
+	if keys.Policy == sdes.Preferred && refusedWith(err) == 488 && ctx.Err() == nil {
+		keys.Policy = sdes.Required
+		return b.invite(ctx, endpoint, i, to, rings, keys)
+	}
+	return l, err
+}
+
+// refusedWith is the status by which the far side refused a call; 0: it did not.
+func refusedWith(err error) int {
+	var ended *call.Ended
+	if !errors.As(err, &ended) || ended.By == call.ByUs {
+		return 0
+	}
+	return ended.Code
+}
+
+func (b *Bridge) invite(ctx context.Context, endpoint *sip.Endpoint, i Invitation, to sip.Target, rings func(), keys sdes.Protection) (*leg, error) {
 	l := b.newLeg(i.Call, nil, call.Party{Number: i.Number, Agent: i.Agent})
 	answered := false
 	defer func() {
@@ -145,7 +170,7 @@ func (b *Bridge) ring(ctx context.Context, endpoint *sip.Endpoint, i Invitation,
 			l.abandon()
 		}
 	}()
-	l.allowed = b.policyFor(l, i, to)
+	l.allowed, l.keys = b.policyFor(l, i, to), keys
 	session, err := l.makeSession(l.allowed)
 	if err != nil {
 		return nil, &call.Ended{Ending: endingOfSound(err)}
@@ -156,14 +181,17 @@ func (b *Bridge) ring(ctx context.Context, endpoint *sip.Endpoint, i Invitation,
 		return nil, &call.Ended{Ending: endingOfSound(err)}
 	}
 	start := time.Now()
+	early := l.listenEarly(i.Early)
 	d, sdp, err := endpoint.Invite(ctx, sip.Invitation{
 		To: to, GivenUp: toldWhy, From: sip.Address{Display: i.From.Name, User: string(shown(i))}, Privacy: shown(i) == "", Offer: offer, Headers: headers(i),
-		Progress: func(status int, _ []byte) {
+		Progress: func(status int, sdp []byte) {
+			early.progress(status, sdp)
 			if status == 180 || status == 183 {
 				rings()
 			}
 		},
 	})
+	early.stop()
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
@@ -209,12 +237,12 @@ func (b *Bridge) policyFor(l *leg, i Invitation, to sip.Target) []rtp.Codec {
 	switch to := to.(type) {
 	case sip.ToDevice:
 		l.browser = to.Device.Browser()
-		allowed = b.Policy.Phone
+		allowed = b.policy.Load().Phone
 		if l.browser {
-			allowed = b.Policy.Browser
+			allowed = b.policy.Load().Browser
 		}
 	case sip.ToTrunk:
-		allowed = b.Policy.Trunk[to.Trunk]
+		allowed = b.policy.Load().Trunk[to.Trunk]
 	}
 	l.kind = kindOf(i.Trunk, l.browser)
 	with, ok := i.With.(*leg)

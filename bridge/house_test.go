@@ -64,8 +64,8 @@ type speakers struct {
 	browsers  *browser.Network
 }
 
-func (s *speakers) Plain(name, kind string, codecs []rtp.Codec) (rtp.Session, error) {
-	return udp.Open(udp.Config{Name: name, Leg: kind, Ports: s.ports, Metronome: s.metronome, Coders: s.coders, Metrics: s.metrics, Codecs: codecs})
+func (s *speakers) Plain(l Line) (rtp.Session, error) {
+	return udp.Open(udp.Config{Name: l.Name, Leg: l.Kind, Ports: s.ports, Metronome: s.metronome, Coders: s.coders, Metrics: s.metrics, Codecs: l.Codecs, Protection: l.Keys})
 }
 
 func (s *speakers) Browser(name string, codecs []rtp.Codec) (rtp.Session, error) {

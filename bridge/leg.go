@@ -10,6 +10,7 @@ import (
 
 	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/rtp"
+	"github.com/cordboard/cordboard/rtp/sdes"
 	"github.com/cordboard/cordboard/sip"
 )
 
@@ -21,6 +22,7 @@ type leg struct {
 	log     *zap.Logger
 	browser bool
 	kind    string // of its metrics: "trunk", "phone" or "browser"
+	keys    sdes.Protection
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	wishes  chan call.Wish
@@ -34,6 +36,7 @@ type leg struct {
 	answer   []byte      // guarded by mu: the SDP of our 200
 	fault    error       // guarded by mu: why there is no session
 	rung     bool        // guarded by mu
+	early    bool        // guarded by mu: a 183 was sent
 	answered sync.Mutex  // held while Answer is under way
 	up       bool        // guarded by answered
 	dealing  sync.Mutex  // held while the session makes or takes a description: the ACK of Answer, and what listen serves
@@ -62,7 +65,7 @@ func (l *leg) Ring(context.Context) error {
 	if !first {
 		return context.Cause(l.ctx)
 	}
-	if err := l.dialog.Progress(180, nil); err != nil && l.ctx.Err() == nil {
+	if err := l.ringing(); err != nil && l.ctx.Err() == nil {
 		return err
 	}
 	return context.Cause(l.ctx)
@@ -144,7 +147,15 @@ func (l *leg) makeSession(codecs []rtp.Codec) (rtp.Session, error) {
 	if l.browser {
 		return l.bridge.Sound.Browser("leg "+string(l.id), codecs)
 	}
-	return l.bridge.Sound.Plain("leg "+string(l.id), l.kind, codecs)
+	return l.bridge.Sound.Plain(Line{Name: "leg " + string(l.id), Kind: l.kind, Codecs: codecs, Keys: l.keys, Alive: l.alive})
+}
+
+// alive asks the party's phone, or what stands for it, whether the call still exists there.
+func (l *leg) alive(ctx context.Context) bool {
+	l.mu.Lock()
+	d := l.dialog
+	l.mu.Unlock()
+	return d == nil || d.Alive(ctx)
 }
 
 // first moves a codec to the front of those allowed.
@@ -167,7 +178,7 @@ func first(c *rtp.Codec, allowed []rtp.Codec) []rtp.Codec {
 func (l *leg) Hangup(e call.Ending) {
 	l.cancel(&call.Ended{Ending: e})
 	l.mu.Lock()
-	d := l.dialog
+	d, fault := l.dialog, l.fault
 	l.mu.Unlock()
 	if d == nil {
 		return
@@ -178,7 +189,8 @@ func (l *leg) Hangup(e call.Ending) {
 	case call.Hungup, call.Transferred:
 		d.Hangup(0, "") // an ordinary goodbye has no cause; 487 would say that nobody ever answered
 	default:
-		d.Hangup(e.SIP())
+		status, phrase := e.SIP()
+		d.Hangup(status, phrase, warning(fault)...)
 	}
 }
 
@@ -193,6 +205,7 @@ func (l *leg) serve(d *sip.Dialog, then func()) {
 	l.mu.Lock()
 	l.dialog = d
 	l.mu.Unlock()
+	d.Refresh(l.reoffer, l.reaccept)
 	l.bridge.work.Go(func() {
 		l.listen(d)
 		close(l.served)

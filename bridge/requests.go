@@ -14,7 +14,7 @@ import (
 // grant does what the far side asks for inside its dialog, or says that it cannot be done.
 func (l *leg) grant(r *sip.Request) {
 	switch r.Method {
-	case "INVITE", "UPDATE":
+	case "INVITE", "UPDATE", "PRACK":
 		l.renegotiate(r)
 	case "INFO":
 		l.info(r)
@@ -25,8 +25,8 @@ func (l *leg) grant(r *sip.Request) {
 	}
 }
 
-func (l *leg) respond(r *sip.Request, status int, phrase string, body []byte) []byte {
-	ack, err := r.Respond(status, phrase, body)
+func (l *leg) respond(r *sip.Request, status int, phrase string, body []byte, headers ...sip.Header) []byte {
+	ack, err := r.Respond(status, phrase, body, headers...)
 	if err != nil && l.ctx.Err() == nil {
 		l.log.Warn("response not sent", zap.String("method", r.Method), zap.Int("status", status), zap.Error(err))
 	}
@@ -83,15 +83,37 @@ func (l *leg) offerBack(r *sip.Request, session rtp.Session) {
 	}
 }
 
+// reoffer is the session as it is, for a re-INVITE that only shows that we are here (RFC 4028).
+func (l *leg) reoffer() ([]byte, error) {
+	session := l.sound()
+	if session == nil {
+		return nil, &rtp.Unacceptable{Why: "there is no sound yet"}
+	}
+	l.dealing.Lock()
+	defer l.dealing.Unlock()
+	return session.Offer()
+}
+
+func (l *leg) reaccept(answer []byte) error { return l.accept(l.sound(), answer) }
+
 // refuseOffer leaves the session as it was (RFC 3261 section 14.2).
 func (l *leg) refuseOffer(r *sip.Request, err error) {
 	l.log.Info("offer refused", zap.Error(err))
 	var unacceptable *rtp.Unacceptable
 	if errors.As(err, &unacceptable) {
-		l.respond(r, 488, "Not Acceptable Here", nil)
+		l.respond(r, 488, "Not Acceptable Here", nil, warning(err)...)
 		return
 	}
 	l.respond(r, 500, "Server Internal Error", nil)
+}
+
+// warning tells the people of the far side why its offer is refused (RFC 3261 section 20.43); nothing for other faults.
+func warning(err error) []sip.Header {
+	var unacceptable *rtp.Unacceptable
+	if !errors.As(err, &unacceptable) {
+		return nil
+	}
+	return []sip.Header{sip.Warning(unacceptable.Why)}
 }
 
 // holds reports whether the far side does not want to hear us.

@@ -11,6 +11,9 @@ type Leg interface {
 	Party() Party
 	// Ring tells the caller that somebody is being alerted (180). A leg that is past ringing ignores it.
 	Ring(ctx context.Context) error
+	// Early lets a caller hear what his Audio is told to, before the answer (183 with a session description). Doing so
+	// twice is harmless.
+	Early(ctx context.Context) error
 	// Answer accepts the call (200) and returns when the caller confirmed it, or with the reason why there is no call.
 	// Answering twice is harmless.
 	Answer(ctx context.Context) error

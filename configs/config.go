@@ -24,6 +24,8 @@ type Config struct {
 	Sounds      Sounds       `yaml:"sounds"`
 	Recording   Recording    `yaml:"recording"`
 
+	// File is where Load read it from, absolute; empty: nowhere that can be read again.
+	File string `yaml:"-"`
 	// Warnings are things that are allowed but that an operator should know, such as a password in plain text.
 	Warnings []Problem `yaml:"-"`
 }

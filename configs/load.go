@@ -28,7 +28,14 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	return Parse(path, text)
+	cfg, err := Parse(path, text)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.File, err = filepath.Abs(path); err != nil {
+		return nil, fmt.Errorf("find %s: %w", path, err)
+	}
+	return cfg, nil
 }
 
 // maxText is more than ten thousand agents need, in bytes.

@@ -22,9 +22,10 @@ type Plan struct {
 	Extensions bool `yaml:"extensions"`
 }
 
-// Destination is where a number leads: exactly one of the three.
+// Destination is where a number leads: exactly one of queue, agent and number.
 type Destination struct {
 	Queue  string      `yaml:"queue"`  // name of a queue
+	Early  bool        `yaml:"early"`  // he who waits in the queue hears it before he is answered, and pays nothing meanwhile
 	Agent  string      `yaml:"agent"`  // id of an agent
 	Number call.Number `yaml:"number"` // outside, E.164
 }
@@ -69,6 +70,9 @@ func (c *checker) destination(path string, d Destination) {
 	if d.Queue != "" {
 		ways++
 		c.queue(path+".queue", d.Queue)
+	}
+	if d.Early && d.Queue == "" {
+		c.bad(path+".early", "true", "is for a number that leads to a queue; leave it out, or name a queue")
 	}
 	if d.Agent != "" {
 		ways++

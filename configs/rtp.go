@@ -16,6 +16,27 @@ type RTP struct {
 	Rest time.Duration `yaml:"rest"`
 	// MediaTimeout ends a call on whose trunk nothing has been heard for so long. It is off during hold. 0: never.
 	MediaTimeout time.Duration `yaml:"media_timeout"`
+	// SRTP and Suites are how the sound of desk phones, and of trunks that do not say otherwise, is protected.
+	SRTP   SRTP    `yaml:"srtp"`
+	Suites []Suite `yaml:"suites"` // in order of our offers
+}
+
+// SRTP is whether sound is protected by keys in the session description (RFC 4568).
+type SRTP string
+
+// The ways to protect sound.
+const (
+	SRTPOff       SRTP = "off"       // never; who asks for it alone is refused
+	SRTPPreferred SRTP = "preferred" // with those who can
+	SRTPRequired  SRTP = "required"  // always; who cannot is refused
+)
+
+// Suite is a crypto suite as a=crypto spells it.
+type Suite string
+
+// suites are those we know, in the order in which they are offered: the cheap ones first.
+func suites() []Suite {
+	return []Suite{"AEAD_AES_128_GCM", "AEAD_AES_256_GCM", "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32"}
 }
 
 // Ports is a range of UDP ports, both ends included. The even ones carry RTP, the odd ones above them RTCP.
@@ -30,6 +51,8 @@ func defaultRTP() RTP {
 		Ports:        Ports{From: 16384, To: 32767},
 		Rest:         30 * time.Second,
 		MediaTimeout: 30 * time.Second,
+		SRTP:         SRTPOff,
+		Suites:       suites(),
 	}
 }
 
@@ -58,7 +81,10 @@ const (
 // Codecs is what trunks and desk phones are offered, and how Opus is encoded.
 type Codecs struct {
 	Trunk []CodecName `yaml:"trunk"` // in order of preference, unless the trunk says otherwise
-	Opus  OpusCoder   `yaml:"opus"`
+	// ComfortNoise offers comfort noise (RFC 3389), by which a far side may stop sending while it is quiet. Where it is
+	// offered to us it is taken in any case.
+	ComfortNoise bool      `yaml:"comfort_noise"`
+	Opus         OpusCoder `yaml:"opus"`
 }
 
 // OpusCoder is how we encode Opus.
@@ -103,6 +129,20 @@ func (c *checker) checkRTP() {
 	if r.MediaTimeout != 0 {
 		c.between("rtp.media_timeout", r.MediaTimeout, 5*time.Second, time.Hour)
 	}
+	oneOf(c, "rtp.srtp", r.SRTP, SRTPOff, SRTPPreferred, SRTPRequired)
+	if len(r.Suites) == 0 {
+		c.bad("rtp.suites", "[]", "is empty; leave it out for all suites, or write [AES_CM_128_HMAC_SHA1_80], which every phone speaks")
+	}
+	c.suites("rtp.suites", r.Suites)
+}
+
+func (c *checker) suites(path string, list []Suite) {
+	words := make([]string, len(list))
+	for i, s := range list {
+		oneOf(c, fmt.Sprintf("%s[%d]", path, i), s, suites()...)
+		words[i] = string(s)
+	}
+	c.unique(words, func(i int) string { return fmt.Sprintf("%s[%d]", path, i) })
 }
 
 func (c *checker) checkWebRTC() {

@@ -28,6 +28,7 @@ type SIP struct {
 type SIPTimeouts struct {
 	Ring      time.Duration `yaml:"ring"`       // how long an outbound call may ring before we cancel it
 	KeepAlive time.Duration `yaml:"keep_alive"` // between our signs of life to browsers and phones behind NAT
+	Session   time.Duration `yaml:"session"`    // session interval asked of desk phones (RFC 4028); 0: none
 	FlowGrace time.Duration `yaml:"flow_grace"` // how long a call outlives its browser's socket
 }
 
@@ -42,6 +43,7 @@ func defaultSIP() SIP {
 		Timeouts: SIPTimeouts{
 			Ring:      60 * time.Second,
 			KeepAlive: 25 * time.Second,
+			Session:   30 * time.Minute,
 			FlowGrace: 30 * time.Second,
 		},
 	}
@@ -95,5 +97,8 @@ func (c *checker) checkSIPTimeouts() {
 	t := c.cfg.SIP.Timeouts
 	c.between("sip.timeouts.ring", t.Ring, 5*time.Second, 10*time.Minute)
 	c.between("sip.timeouts.keep_alive", t.KeepAlive, 5*time.Second, 5*time.Minute)
+	if t.Session != 0 {
+		c.between("sip.timeouts.session", t.Session, 90*time.Second, 24*time.Hour)
+	}
 	c.between("sip.timeouts.flow_grace", t.FlowGrace, 0, 10*time.Minute)
 }

@@ -1,9 +1,11 @@
 package configs
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,12 +32,25 @@ type Trunk struct {
 	Register   time.Duration `yaml:"register"`
 	RegisterAs string        `yaml:"register_as"` // user of the address of record and of our Contact; empty: Username
 	// Challenge is asked for with every call of the trunk; empty: its address is enough.
-	Challenge Challenge   `yaml:"challenge"`
-	Codecs    []CodecName `yaml:"codecs"` // in order of preference; empty: as in codecs.trunk
+	Challenge Challenge `yaml:"challenge"`
+	// SessionTimer is the session interval that we ask for (RFC 4028), so that a call whose far side is gone ends; 0:
+	// none, but one that the far side asks for is kept.
+	SessionTimer time.Duration `yaml:"session_timer"`
+	SessionMin   time.Duration `yaml:"session_min"` // the shortest interval that we agree to
+	// Reliable is whether provisional responses are acknowledged (RFC 3262): off, supported or required.
+	Reliable string      `yaml:"reliable"`
+	Codecs   []CodecName `yaml:"codecs"` // in order of preference; empty: as in codecs.trunk
+	SRTP     SRTP        `yaml:"srtp"`   // off, preferred or required; empty: as in rtp.srtp
+	Suites   []Suite     `yaml:"suites"` // of SRTP, in order of our offers; empty: as in rtp.suites
 	// HomeRegion is the country (ISO 3166) in whose way the trunk writes national numbers, such as "FI" for "0401234567".
 	HomeRegion string `yaml:"home_region"`
 	// DefaultNumber is shown to those we call when nothing else is chosen.
 	DefaultNumber call.Number `yaml:"default_number"`
+	Numbers       Numbers     `yaml:"numbers"`
+	Caller        Caller      `yaml:"caller"`
+	// Trusted believes what the trunk says in P-Asserted-Identity, Remote-Party-ID, Diversion and History-Info.
+	Trusted bool   `yaml:"trusted"`
+	Limits  Limits `yaml:"limits"`
 }
 
 // Target is one place where the calls of a trunk go.
@@ -52,7 +67,11 @@ type Challenge struct {
 	Password Secret `yaml:"password"`
 }
 
-func (t *Trunk) setDefaults() { t.Probe = 30 * time.Second }
+func (t *Trunk) setDefaults() {
+	t.Probe, t.Reliable = 30*time.Second, "supported"
+	t.Numbers.Form, t.Caller.Identity = "e164", "p-asserted-identity"
+	t.SessionTimer, t.SessionMin = 30*time.Minute, 90*time.Second
+}
 
 // Places are all places where the calls of the trunk go; none: it is for calls in only.
 func (t *Trunk) Places() []Target {
@@ -76,13 +95,21 @@ func (c *checker) checkTrunks() {
 		c.checkSources(path, &all[i], sources)
 		c.checkRegistration(path, &all[i])
 		c.checkTargets(path, &all[i])
+		c.checkNumbers(path, &all[i])
+		c.checkLimits(path+".limits", &all[i].Limits)
 		if (t.Username == "") != (t.Password == "") {
 			c.bad(path+".username", t.Username, "needs its password, and a password its username; write both or neither")
 		}
 		if t.Domain != "" && !isIP(t.Domain) && !hostName(t.Domain) {
 			c.bad(path+".domain", t.Domain, "is neither a host nor an address; write one without a port")
 		}
+		c.between(path+".session_min", t.SessionMin, 90*time.Second, time.Hour) // RFC 4028 section 5 allows no less
+		if t.SessionTimer != 0 {
+			c.between(path+".session_timer", t.SessionTimer, t.SessionMin, 24*time.Hour)
+		}
+		oneOf(c, path+".reliable", t.Reliable, "off", "supported", "required")
 		c.codecs(path+".codecs", t.Codecs, false)
+		c.trunkKeys(path, &t)
 		c.region(path+".home_region", t.HomeRegion)
 		if t.DefaultNumber != "" {
 			e164(c, path+".default_number", t.DefaultNumber)
@@ -173,6 +200,18 @@ func (c *checker) place(path, value string) {
 		return
 	}
 	c.hostPort(path, value, false)
+}
+
+// trunkKeys checks how the sound of a trunk is protected.
+func (c *checker) trunkKeys(path string, t *Trunk) {
+	c.suites(path+".suites", t.Suites)
+	if t.SRTP == "" || t.SRTP == SRTPOff {
+		return
+	}
+	oneOf(c, path+".srtp", t.SRTP, SRTPOff, SRTPPreferred, SRTPRequired)
+	if open := slices.IndexFunc(t.Places(), func(p Target) bool { return p.Transport != "tls" }); open >= 0 {
+		c.warn(path+".srtp", string(t.SRTP), "protects sound by keys that "+cmp.Or(t.Places()[open].Transport, "udp")+" carries in the clear; use it only over a network that is trusted or protected itself")
+	}
 }
 
 // name checks what people read and other sections refer to.

@@ -114,8 +114,8 @@ type baresip struct {
 	news   chan struct{} // guarded by mu; closed and replaced with each event
 }
 
-// baresip starts the phone and waits until it is registered.
-func (h *house) baresip(user, codec string) *baresip {
+// baresip starts the phone and waits until it is registered. Further parameters of its account may be given.
+func (h *house) baresip(user, codec string, params ...string) *baresip {
 	h.t.Helper()
 	b := &baresip{h: h, dir: h.t.TempDir(), news: make(chan struct{})}
 	control := b.configure(codec)
@@ -135,7 +135,7 @@ func (h *house) baresip(user, codec string) *baresip {
 	b.connect(control)
 	// This version cannot read a challenge that names SHA-256 first. It gives up, and when it asks again it is offered MD5
 	// alone. By itself it would wait for half a minute or more; here its account is taken out and put in again.
-	account := fmt.Sprintf("<sip:%s@%s>;auth_pass=demo-%s;regint=60;audio_codecs=%s;answermode=auto", user, h.sip(), user, codec)
+	account := fmt.Sprintf("<sip:%s@%s>;auth_pass=demo-%s;regint=60;audio_codecs=%s;answermode=auto", user, h.sip(), user, codec) + strings.Join(append([]string{""}, params...), ";")
 	b.do("uanew", account)
 	b.await("REGISTER_FAIL")
 	b.do("uadel", "sip:"+user+"@"+h.sip())
@@ -151,7 +151,7 @@ func (b *baresip) configure(codec string) (control string) {
 	sip := freePorts(b.h.t, 26) // SIP over UDP and TCP, SIP over TLS on the next one, commands, then RTP
 	control = fmt.Sprintf("127.0.0.1:%d", sip+2)
 	config := fmt.Sprintf("sip_listen 127.0.0.1:%d\nmodule_path /usr/lib/baresip/modules\n", sip)
-	for _, m := range []string{"g711", "g722", "opus", "aufile", "sndfile", "aubridge", "uuid"} {
+	for _, m := range []string{"g711", "g722", "opus", "aufile", "sndfile", "aubridge", "uuid", "srtp"} {
 		config += "module " + m + ".so\n"
 	}
 	config += "module_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen " + control + "\n"

@@ -18,24 +18,25 @@ import (
 
 // openCalls puts routing, stories and legs together.
 func (g *Gateway) openCalls(context.Context) error {
-	all := plans(g.cfg)
+	all := plans(g.config())
 	var consultant routing.Consultant
 	var identifier crm.Identifier
 	if g.org != nil {
 		consultant, identifier = g.org, g.org
 	}
-	r := g.cfg.Routing
+	r := g.config().Routing
 	g.router = routing.New(all[""], premises{g.desk, g.queues}, consultant,
 		routing.Settings{Budget: r.Budget, Faults: uint32(r.BreakerFaults), Pause: r.BreakerPause}, g.log, g.metrics)
 	g.opened("router", func(context.Context) error { g.router.Close(); return nil })
 
-	tellers := &stories{plan: all, intent: g.api.Take}
-	g.bridge = bridge.New(bridge.Parts{Sound: g.sound, Stories: tellers, Policy: policyOf(g.cfg), Log: g.log, Metrics: g.metrics})
+	g.tellers = &stories{intent: g.api.Take}
+	g.tellers.use(all)
+	g.bridge = bridge.New(bridge.Parts{Sound: g.sound, Stories: g.tellers, Policy: policyOf(g.config()), Log: g.log, Metrics: g.metrics})
 	g.opened("legs", func(context.Context) error { g.bridge.Close(); return nil })
 	g.board = switchboard.New(switchboard.Parts{Dialer: dialer{g.bridge}, Router: g.router, Queues: g.queues, Desk: g.desk,
 		Ledger: g.ledger(), Identifier: identifier, Witness: g.api, Sounds: g.sound, Log: g.log, Metrics: g.metrics,
-		Settings: switchboard.Settings{Ring: g.cfg.SIP.Timeouts.Ring}})
-	tellers.board = g.board
+		Settings: switchboard.Settings{Ring: g.config().SIP.Timeouts.Ring}})
+	g.tellers.board = g.board
 	return nil
 }
 
@@ -54,11 +55,11 @@ func (p premises) AgentOfUser(user string) (string, bool) {
 
 // openSignalling opens the SIP endpoint; from here on calls come in.
 func (g *Gateway) openSignalling(context.Context) error {
-	c := g.cfg.SIP
+	c := g.config().SIP
 	settings := sip.Config{Log: g.log, Metrics: g.metrics, UDP: c.UDP, TCP: c.TCP, UserAgent: c.UserAgent, Realm: c.Realm, Algorithms: c.Digest,
-		PhoneNetworks: c.PhoneNetworks, Users: g.guard,
+		PhoneNetworks: c.PhoneNetworks, Users: g.guard, PhoneTimer: sip.SessionTimer{Expires: c.Timeouts.Session},
 		Timeouts: sip.Timeouts{KeepAlive: c.Timeouts.KeepAlive, FlowGrace: c.Timeouts.FlowGrace},
-		Door:     sip.DoorConfig{Path: "/sip", Origins: g.origins(), TrustedProxies: g.cfg.HTTP.TrustedProxies, Authenticate: g.guard.Authenticate}}
+		Door:     sip.DoorConfig{Path: "/sip", Origins: g.origins(), TrustedProxies: g.config().HTTP.TrustedProxies, Authenticate: g.guard.Authenticate}}
 	if c.Advertise != "" {
 		a, err := netip.ParseAddr(c.Advertise)
 		if err != nil {
@@ -66,13 +67,11 @@ func (g *Gateway) openSignalling(context.Context) error {
 		}
 		settings.Advertise = a
 	}
-	for i := range g.cfg.Trunks {
-		t, err := trunkOf(&g.cfg.Trunks[i])
-		if err != nil {
-			return err
-		}
-		settings.Trunks = append(settings.Trunks, t)
+	trunks, err := trunksOf(g.config())
+	if err != nil {
+		return err
 	}
+	settings.Trunks = trunks
 	e, err := sip.Open(settings, g.bridge)
 	if err != nil {
 		return fmt.Errorf("sip: %w", err)
@@ -92,7 +91,18 @@ func (g *Gateway) openSignalling(context.Context) error {
 	return nil
 }
 
+// reliability reads the word of the configuration, which has been checked.
+func reliability(word string) sip.Reliability {
+	switch word {
+	case "off":
+		return sip.Unsupported
+	case "required":
+		return sip.Required
+	}
+	return sip.Supported
+}
+
 // origins are the pages that may open our SIP socket and API: our own and those the configuration names.
 func (g *Gateway) origins() []string {
-	return append([]string{g.cfg.HTTP.PublicURL}, g.cfg.HTTP.Origins...)
+	return append([]string{g.config().HTTP.PublicURL}, g.config().HTTP.Origins...)
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,6 +34,8 @@ func TestTheProgram(t *testing.T) {
 	t.Run("killed", func(t *testing.T) { newProgram(t, programs).isKilledAtEveryMoment() })
 	t.Run("drained", func(t *testing.T) { newProgram(t, programs).drains() })
 	t.Run("stopped at once", func(t *testing.T) { newProgram(t, programs).stopsAtOnce() })
+	t.Run("reloaded", func(t *testing.T) { newProgram(t, programs).reloads() })
+	t.Run("drained in vain", func(t *testing.T) { newProgram(t, programs).endsCallsAtTheDeadline() })
 }
 
 // moments are those at which the process is killed, and what the Task must say of the call that was going on then.
@@ -148,6 +151,10 @@ func (p *program) drains() {
 	if refusal.Get("Retry-After") == "" {
 		p.t.Errorf("the carrier is not told when to try again: %s", refusal)
 	}
+	asks, err := carrier.Options(p.soon(), fmt.Sprintf("127.0.0.1:%d", p.port))
+	if err != nil || asks.Status != http.StatusServiceUnavailable {
+		p.t.Errorf("OPTIONS while we drain: %v, %v", asks, err)
+	}
 	customer.Ear().MustHear(p.t, annasTone, patience, time.Second)
 	p.hangup(customer)
 	p.ended()
@@ -167,12 +174,108 @@ func (p *program) stopsAtOnce() {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		p.t.Fatal(err)
 	}
-	if end := customer.MustEnd(p.t, patience); end.Reason != "bye" || end.By != "them" {
-		p.t.Errorf("the customer's call ended by %v", end)
-	}
+	p.saysGoodbye(customer)
 	p.ended()
 	if task := p.tasks(1)[0]; task["Cordboard_Call_Result__c"] != "Answered" || task["CallDisposition"] != "Answered, connection lost" {
 		p.t.Errorf("Task %v", task)
+	}
+}
+
+// reloads: SIGHUP takes what the file says, and a bad file ends nothing.
+func (p *program) reloads() {
+	p.t.Helper()
+	p.start()
+	p.anna = p.browser()
+	customer := p.call(p.carrier(lab.PCMA()), maija)
+	p.talk(customer)
+	p.change("drain_timeout: 60s", "drain_timeout: soon")
+	p.hup()
+	p.change("drain_timeout: soon", "drain_timeout: 1s")
+	p.change("queue: Customer Service EN}}", "agent: anna}}")
+	p.hup()
+	customer.Ear().MustHear(p.t, annasTone, patience, time.Second)
+	second := p.call(p.carrier(lab.PCMA()), nobody) // to the agent now, who is busy
+	if end := second.MustEnd(p.t, patience); end.Status != 486 {
+		p.t.Errorf("the new plan is not followed: %v", end)
+	}
+	p.terminate()
+	p.saysGoodbye(customer)
+	p.ended()
+	for _, line := range []string{"not reloaded", "drain_timeout (line 2)", `"msg":"reloaded"`} {
+		if !strings.Contains(p.output.String(), line) {
+			p.t.Errorf("the log does not say %s", line)
+		}
+	}
+}
+
+// hup sends SIGHUP and waits until the file was read.
+func (p *program) hup() {
+	p.t.Helper()
+	before := p.figure("cordboard_reloads_total")
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		p.t.Fatal(err)
+	}
+	p.eventually("it reloads", func() bool { return p.figure("cordboard_reloads_total") > before })
+}
+
+// figure is the sum of a metric.
+func (p *program) figure(name string) (sum float64) {
+	p.t.Helper()
+	c := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	resp, err := c.Get(fmt.Sprintf("http://127.0.0.1:%d/metrics", p.port+1))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		if fields := strings.Fields(lines.Text()); len(fields) == 2 && strings.HasPrefix(fields[0], name) {
+			v, err := strconv.ParseFloat(fields[1], 64)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			sum += v
+		}
+	}
+	return sum
+}
+
+// endsCallsAtTheDeadline: who still talks when node.drain_timeout is over is told goodbye.
+func (p *program) endsCallsAtTheDeadline() {
+	p.t.Helper()
+	p.change("drain_timeout: 60s", "drain_timeout: 1s")
+	p.start()
+	p.anna = p.browser()
+	customer := p.call(p.carrier(lab.PCMA()), maija)
+	p.talk(customer)
+	p.terminate()
+	p.saysGoodbye(customer)
+	p.ended()
+}
+
+// saysGoodbye: the customer gets a BYE that says why.
+func (p *program) saysGoodbye(customer *lab.Call) {
+	p.t.Helper()
+	if end := customer.MustEnd(p.t, patience); end.Reason != "bye" || end.By != "them" {
+		p.t.Errorf("the customer's call ended by %v", end)
+	}
+	bye, err := customer.AwaitRequest(p.soon(), "BYE")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if reason := bye.Get("Reason"); !strings.Contains(reason, "cause=503") {
+		p.t.Errorf("the BYE does not say why: %q", reason)
+	}
+}
+
+// change edits the configuration file.
+func (p *program) change(before, after string) {
+	p.t.Helper()
+	text, err := os.ReadFile(p.config())
+	if err != nil || !strings.Contains(string(text), before) {
+		p.t.Fatalf("no %q in the configuration: %v", before, err)
+	}
+	if err := os.WriteFile(p.config(), []byte(strings.Replace(string(text), before, after, 1)), 0o600); err != nil {
+		p.t.Fatal(err)
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 
 // openCRM connects to the org, the simulated one if the configuration asks for it, and begins to deliver to it.
 func (g *Gateway) openCRM(context.Context) error {
-	c := g.cfg.Salesforce
+	c := g.config().Salesforce
 	if !c.On() {
 		return nil
 	}
@@ -50,7 +50,7 @@ func (g *Gateway) openCRM(context.Context) error {
 
 // openOutbox starts to deliver; closing gives what was written last a moment to arrive. What does not stays in the store.
 func (g *Gateway) openOutbox() {
-	o := g.cfg.Outbox
+	o := g.config().Outbox
 	g.worker = outbox.New(g.store.Outbox(), map[string]outbox.Courier{"task": g.org.Tasks()},
 		outbox.Settings{Batch: o.Batch, Poll: o.Interval, First: o.RetryFirst, Longest: o.RetryMax, Metrics: outbox.NewMetrics(g.metrics)}, g.log)
 	// Not under life: what the last calls left is still delivered when everything else has stopped.
@@ -72,7 +72,7 @@ const lastDelivery = 3 * time.Second
 
 // openSimulator starts a Salesforce org in memory and makes an app in it for us.
 func (g *Gateway) openSimulator(s *salesforce.Settings) error {
-	l, err := net.Listen("tcp", g.cfg.Salesforce.Simulator.Listen)
+	l, err := net.Listen("tcp", g.config().Salesforce.Simulator.Listen)
 	if err != nil {
 		return fmt.Errorf("salesforce.simulator.listen: %w", err)
 	}
@@ -119,7 +119,7 @@ func readKey(file string) (*rsa.PrivateKey, error) {
 
 // homeRegion is the country whose national numbers our trunks deliver.
 func (g *Gateway) homeRegion() string {
-	for _, t := range g.cfg.Trunks {
+	for _, t := range g.config().Trunks {
 		if t.HomeRegion != "" {
 			return t.HomeRegion
 		}

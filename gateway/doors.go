@@ -20,7 +20,7 @@ import (
 // openHTTP takes the address first of all, so that a second gateway on this machine is refused before it touches calls;
 // nothing is answered before openDoors.
 func (g *Gateway) openHTTP(context.Context) error {
-	l, err := net.Listen("tcp", g.cfg.HTTP.Listen)
+	l, err := net.Listen("tcp", g.config().HTTP.Listen)
 	if err != nil {
 		return fmt.Errorf("http.listen: %w", err)
 	}
@@ -63,8 +63,8 @@ func (g *Gateway) openDoors(context.Context) error {
 
 // ready says why no calls should come here.
 func (g *Gateway) ready() error {
-	if g.draining.Load() {
-		return errors.New("draining")
+	if draining, _ := g.drain.standing(); draining {
+		return fmt.Errorf("draining, calls up: %d", len(g.board.Active()))
 	}
 	return g.Err()
 }

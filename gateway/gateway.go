@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,15 +24,18 @@ const CloseTimeout = 20 * time.Second
 
 // Gateway is one running gateway.
 type Gateway struct {
-	cfg     *configs.Config
+	cfg     atomic.Pointer[configs.Config] // replaced as a whole by Reload; the configuration never changes
 	log     *zap.Logger
+	level   *zap.AtomicLevel // of log; nil: it cannot be changed
 	metrics *prometheus.Registry
 	parts
 
-	closers []closer // what has been opened, in that order
-	stop    context.CancelFunc
-	life    context.Context // ends when Close begins; of everything that runs beside the calls
-	work    sync.WaitGroup  // what runs under life
+	closers   []closer // what has been opened, in that order
+	reloads   *prometheus.CounterVec
+	reloading sync.Mutex // held while the configuration is replaced
+	stop      context.CancelFunc
+	life      context.Context // ends when Close begins; of everything that runs beside the calls
+	work      sync.WaitGroup  // what runs under life
 
 	dying sync.Once
 	done  chan struct{}
@@ -44,12 +48,23 @@ type closer struct {
 	close func(context.Context) error
 }
 
+// Option changes how a gateway is started.
+type Option func(*Gateway)
+
+// WithLevel names the level of the logger, so that Reload can change it.
+func WithLevel(l zap.AtomicLevel) Option { return func(g *Gateway) { g.level = &l } }
+
 // Start builds a gateway and opens its doors. What cannot be opened is the error, and nothing stays open then.
-func Start(ctx context.Context, cfg *configs.Config, log *zap.Logger) (*Gateway, error) {
-	g := &Gateway{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), done: make(chan struct{})}
+func Start(ctx context.Context, cfg *configs.Config, log *zap.Logger, options ...Option) (*Gateway, error) {
+	g := &Gateway{log: log, metrics: prometheus.NewRegistry(), done: make(chan struct{})}
+	g.cfg.Store(cfg)
+	for _, o := range options {
+		o(g)
+	}
 	g.life, g.stop = context.WithCancel(context.WithoutCancel(ctx))
 	g.opened("goroutines", func(context.Context) error { g.stop(); g.work.Wait(); return nil })
-	g.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	g.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordboard_reloads_total", Help: "Readings of the configuration while running: done, or refused because something in it was wrong."}, []string{"result"})
+	g.metrics.MustRegister(g.reloads, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, open := range []func(context.Context) error{
 		g.openStore, g.openHTTP, g.openCRM, g.openPeople, g.openSound, g.openCalls, g.openSignalling, g.openDoors,
 	} {
@@ -61,6 +76,12 @@ func Start(ctx context.Context, cfg *configs.Config, log *zap.Logger) (*Gateway,
 	}
 	return g, nil
 }
+
+// config is the configuration that counts now.
+func (g *Gateway) config() *configs.Config { return g.cfg.Load() }
+
+// DrainTimeout is how long calls are let end by themselves (node.drain_timeout).
+func (g *Gateway) DrainTimeout() time.Duration { return g.config().Node.Drain }
 
 // Done is closed when a part died without which there are no calls; Err then says which. Close the gateway then.
 func (g *Gateway) Done() <-chan struct{} { return g.done }
@@ -84,22 +105,10 @@ func (g *Gateway) die(what string, err error) {
 	})
 }
 
-// Drain refuses new calls and waits until those that are up have ended, or ctx is over.
-func (g *Gateway) Drain(ctx context.Context) error {
-	const retryAfter = 30 * time.Second // a carrier that tries again so soon finds the next node, or us again
-	g.draining.Store(true)
-	g.log.Info("draining", zap.Int("calls", len(g.board.Active())))
-	g.endpoint.Drain(retryAfter)
-	return g.board.Wait(ctx)
-}
-
 // Close ends what calls are left and gives everything back, in the opposite order of opening.
 func (g *Gateway) Close(ctx context.Context) error {
 	var errs []error
-	g.draining.Store(true)
-	if g.endpoint != nil {
-		g.endpoint.Drain(0)
-	}
+	g.drain.end(g)
 	if g.board != nil {
 		stopping, cancel := context.WithTimeout(ctx, CloseTimeout/4)
 		errs = append(errs, g.board.Stop(stopping, call.Stopped))
@@ -142,8 +151,8 @@ func (g *Gateway) background(f func(ctx context.Context)) {
 
 // dataDir is where the database is; a temporary one is removed with the gateway.
 func (g *Gateway) dataDir() (string, error) {
-	if !g.cfg.Node.Temporary() {
-		return g.cfg.Node.DataDir, nil
+	if !g.config().Node.Temporary() {
+		return g.config().Node.DataDir, nil
 	}
 	dir, err := os.MkdirTemp("", "cordboard-")
 	if err != nil {

@@ -85,11 +85,23 @@ func TestAStartThatFailsLeavesNothingOpen(t *testing.T) {
 func TestG1_DrainWaitsForTheCallsThatAreUp(t *testing.T) {
 	h := openHouse(t, demoHouse("127.0.0.1:9"))
 	customer, anna := h.talk(lab.PCMA(), lab.PCMA())
+	h.refuseCalls()
+	if err := h.takeCalls(); err != nil { // a drain by the API can be taken back …
+		t.Fatal(err)
+	}
+	waits := h.dial(h.carrier(lab.PCMA()), mainNumber, lab.CallOptions{})
+	waits.MustAnswer(t, patience)
+	if err := waits.Bye(h.soon()); err != nil {
+		t.Fatal(err)
+	}
 	drained := make(chan error, 1)
 	go func() { drained <- h.Drain(h.soon()) }()
 	h.until("it is not ready", func() bool { return h.ready() != nil })
 	if e := h.dial(h.carrier(lab.PCMA()), mainNumber, lab.CallOptions{}).MustEnd(t, patience); e.Status != 503 {
 		t.Errorf("a new call: %v", e)
+	}
+	if err := h.takeCalls(); err == nil { // … one that ends the gateway cannot
+		t.Error("it takes calls again")
 	}
 	customer.Ear().MustHear(t, annasTone, patience, 500*time.Millisecond)
 	if err := anna.Bye(h.soon()); err != nil {

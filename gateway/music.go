@@ -14,27 +14,36 @@ import (
 type music struct {
 	player  *sound.Player
 	playing map[string]rtp.Source
+	ringing rtp.Source
 	welcome map[string]*sound.Sound
 }
 
 // openMusic reads every sound the configuration names, so that a missing file is found at the start and not by a caller.
 func (g *Gateway) openMusic(m *rtp.Metronome, coders sound.Coders) (*music, error) {
-	all := &music{player: sound.NewPlayer(coders, m, g.log), playing: make(map[string]rtp.Source), welcome: make(map[string]*sound.Sound)}
-	own, err := g.playing(all.player, "sounds.music", g.cfg.Sounds.Music)
+	return g.readMusic(g.config(), sound.NewPlayer(coders, m, g.log))
+}
+
+func (g *Gateway) readMusic(c *configs.Config, p *sound.Player) (*music, error) {
+	all := &music{player: p, playing: make(map[string]rtp.Source), welcome: make(map[string]*sound.Sound)}
+	from := shelf{c.Sounds, p}
+	own, err := from.playing("sounds.music", c.Sounds.Music)
 	if err != nil {
 		return nil, err
 	}
 	all.playing[""] = own
-	for i, q := range g.cfg.Queues {
+	if all.ringing, err = from.playing("", configs.RingingSound); err != nil {
+		return nil, err
+	}
+	for i, q := range c.Queues {
 		if q.Music != "" {
-			s, err := g.playing(all.player, fmt.Sprintf("queues[%d].music", i), q.Music)
+			s, err := from.playing(fmt.Sprintf("queues[%d].music", i), q.Music)
 			if err != nil {
 				return nil, err
 			}
 			all.playing[q.Name] = s
 		}
 		if q.Welcome != "" {
-			s, err := g.loadSound(all.player, fmt.Sprintf("queues[%d].welcome", i), q.Welcome, sound.Welcome)
+			s, err := from.load(fmt.Sprintf("queues[%d].welcome", i), q.Welcome, sound.Welcome)
 			if err != nil {
 				return nil, err
 			}
@@ -44,33 +53,39 @@ func (g *Gateway) openMusic(m *rtp.Metronome, coders sound.Coders) (*music, erro
 	return all, nil
 }
 
+// shelf is where sounds are taken from.
+type shelf struct {
+	settings configs.Sounds
+	player   *sound.Player
+}
+
 // playing is what is heard for as long as it takes: the ringing of the country for "ringback", else music.
-func (g *Gateway) playing(p *sound.Player, key, file string) (rtp.Source, error) {
+func (h shelf) playing(key, file string) (rtp.Source, error) {
 	if file == configs.RingingSound {
 		region := sound.Finland
-		if g.cfg.Sounds.Ringback == "US" {
+		if h.settings.Ringback == "US" {
 			region = sound.US
 		}
-		return p.Tone("ringback", region.Ringback()).Loop(), nil
+		return h.player.Tone("ringback", region.Ringback()).Loop(), nil
 	}
-	s, err := g.loadSound(p, key, file, sound.Music)
+	s, err := h.load(key, file, sound.Music)
 	if err != nil {
 		return nil, err
 	}
 	return s.Shared(), nil
 }
 
-// loadSound reads one file, or gives the built-in sound where none or "default" is named.
-func (g *Gateway) loadSound(p *sound.Player, key, file string, builtin sound.Builtin) (*sound.Sound, error) {
+// load reads one file, or gives the built-in sound where none or "default" is named.
+func (h shelf) load(key, file string, builtin sound.Builtin) (*sound.Sound, error) {
 	var s *sound.Sound
 	var err error
 	if file == "" || file == configs.BuiltinSound {
-		s, err = p.Builtin(builtin)
+		s, err = h.player.Builtin(builtin)
 	} else {
 		if !filepath.IsAbs(file) {
-			file = filepath.Join(g.cfg.Sounds.Dir, file)
+			file = filepath.Join(h.settings.Dir, file)
 		}
-		s, err = p.Load(file)
+		s, err = h.player.Load(file)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
@@ -79,14 +94,17 @@ func (g *Gateway) loadSound(p *sound.Player, key, file string, builtin sound.Bui
 }
 
 // Music is what a caller of that queue hears while he waits or is on hold.
-func (s *sounds) Music(queue string) call.Source { return s.music.of(queue) }
+func (s *sounds) Music(queue string) call.Source { return s.music.Load().of(queue) }
+
+// Ringback is what a caller hears in the place of a callee's ringing.
+func (s *sounds) Ringback() call.Source { return s.music.Load().ringing }
 
 // Arrival is what a caller hears when he enters the queue: its welcome, if it has one, then its music.
 func (s *sounds) Arrival(queue string) call.Source {
-	if w := s.music.welcome[queue]; w != nil {
-		return w.PlayThen(s.music.of(queue))
+	if w := s.music.Load().welcome[queue]; w != nil {
+		return w.PlayThen(s.music.Load().of(queue))
 	}
-	return s.music.of(queue)
+	return s.music.Load().of(queue)
 }
 
 func (m *music) of(queue string) rtp.Source {

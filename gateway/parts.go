@@ -3,7 +3,6 @@ package gateway
 import (
 	"net"
 	"net/http"
-	"sync/atomic"
 
 	"github.com/cordboard/cordboard/access"
 	"github.com/cordboard/cordboard/agent"
@@ -30,11 +29,12 @@ type parts struct {
 	api       *api.API
 	sound     *sounds
 	router    *routing.Router
+	tellers   *stories
 	bridge    *bridge.Bridge
 	board     *switchboard.Switchboard
 	endpoint  *sip.Endpoint
 	web       net.Listener
 	mux       *http.ServeMux
 	server    *http.Server
-	draining  atomic.Bool
+	drain     drain
 }

@@ -23,16 +23,16 @@ const (
 
 // openPeople seats the agents and opens the queues.
 func (g *Gateway) openPeople(ctx context.Context) error {
-	g.desk = agent.NewDesk(profilesOf(g.cfg))
+	g.desk = agent.NewDesk(profilesOf(g.config()))
 	g.opened("desk", func(context.Context) error { g.desk.Close(); return nil })
-	g.queues = queue.New(g.desk, queuesOf(g.cfg))
+	g.queues = queue.New(g.desk, queuesOf(g.config()))
 	g.opened("queues", func(context.Context) error { g.queues.Close(); return nil })
 	g.metrics.MustRegister(figures{g.desk, g.queues})
 	if err := g.openGuard(ctx); err != nil {
 		return err
 	}
-	g.api = api.New(api.Config{Guard: g.guard, Desk: g.desk, Calls: past{g}, Queues: pools{g.queues}, Domain: g.cfg.SIP.Realm,
-		FrameAncestors: g.cfg.HTTP.FrameAncestors, Origins: g.cfg.HTTP.Origins, TrustedProxies: g.cfg.HTTP.TrustedProxies, Log: g.log})
+	g.api = api.New(api.Config{Guard: g.guard, Desk: g.desk, Calls: past{g}, Queues: pools{g.queues}, Operations: operations{g}, Domain: g.config().SIP.Realm,
+		FrameAncestors: g.config().HTTP.FrameAncestors, Origins: g.config().HTTP.Origins, TrustedProxies: g.config().HTTP.TrustedProxies, Log: g.log})
 	g.desk.Watch(func(s agent.Status) {
 		g.queues.Changed()
 		g.api.AgentChanged(s)
@@ -51,16 +51,7 @@ func (g *Gateway) openGuard(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("access secret: %w", err)
 	}
-	var users []access.User
-	for _, a := range g.cfg.Everyone() {
-		u := access.User{ID: a.ID, Name: a.Name, Extension: a.Extension, PasswordHash: a.PasswordHash,
-			Password: string(a.Password), SIPPassword: string(a.SIPPassword)}
-		for _, r := range a.Roles {
-			u.Roles = append(u.Roles, access.Role(r))
-		}
-		users = append(users, u)
-	}
-	if g.guard, err = access.New(access.Config{Users: users, Secret: secret, Log: g.log, Metrics: g.metrics}); err != nil {
+	if g.guard, err = access.New(access.Config{Users: usersOf(g.config()), Secret: secret, Log: g.log, Metrics: g.metrics}); err != nil {
 		return fmt.Errorf("agents: %w", err)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strings"
 
+	"github.com/cordboard/cordboard/access"
 	"github.com/cordboard/cordboard/agent"
 	"github.com/cordboard/cordboard/call"
 	"github.com/cordboard/cordboard/configs"
@@ -59,7 +60,7 @@ func entryOf(c *configs.Config, d configs.Destination, n call.Number, flows map[
 	switch {
 	case d.Queue != "":
 		f := flows[d.Queue]
-		return routing.Entry{To: routing.ToQueue{Queue: d.Queue}, Flow: f.Flow, Budget: f.Budget}
+		return routing.Entry{To: routing.ToQueue{Queue: d.Queue, Early: d.Early}, Flow: f.Flow, Budget: f.Budget}
 	case d.Agent != "":
 		return routing.Entry{To: routing.ToAgent{Agent: d.Agent}}
 	}
@@ -88,6 +89,20 @@ func profilesOf(c *configs.Config) []agent.Profile {
 			p.Display = append(p.Display, agent.DisplayNumber{Number: n.Number, Label: n.Label})
 		}
 		all = append(all, p)
+	}
+	return all
+}
+
+// usersOf are those who may log in or register.
+func usersOf(c *configs.Config) []access.User {
+	var all []access.User
+	for _, a := range c.Everyone() {
+		u := access.User{ID: a.ID, Name: a.Name, Extension: a.Extension, PasswordHash: a.PasswordHash,
+			Password: string(a.Password), SIPPassword: string(a.SIPPassword)}
+		for _, r := range a.Roles {
+			u.Roles = append(u.Roles, access.Role(r))
+		}
+		all = append(all, u)
 	}
 	return all
 }

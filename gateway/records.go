@@ -57,7 +57,7 @@ func (g *Gateway) forgetCalls(ctx context.Context) {
 }
 
 func (g *Gateway) forget(ctx context.Context) {
-	keep := g.cfg.Node.KeepCalls
+	keep := g.config().Node.KeepCalls
 	if keep == 0 {
 		return
 	}
@@ -89,11 +89,11 @@ func abandoned(r call.Record, alive time.Time) call.Record {
 
 // ledger is where the stories write.
 func (g *Gateway) ledger() ledger {
-	task := g.cfg.Salesforce.Task
+	task := g.config().Salesforce.Task
 	when := crm.When(task.When)
-	if !g.cfg.Salesforce.On() {
+	if !g.config().Salesforce.On() {
 		when = crm.Never // nobody would ever fetch the rows
 	}
 	return ledger{store: g.store.Ledger(), tasks: crm.Settings{When: when, Subject: task.Subject, Status: task.Status,
-		DetailsURL: g.cfg.HTTP.PublicURL + "/phone/#/calls/{id}", Zone: time.Local}}
+		DetailsURL: g.config().HTTP.PublicURL + "/phone/#/calls/{id}", Zone: time.Local}}
 }

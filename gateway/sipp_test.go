@@ -70,9 +70,9 @@ func partIn(feature string) (part, bool) {
 				h.t.Error(err)
 			}
 		}}, true
-	case "hold", "reinvite", "retransmission":
+	case "hold", "reinvite", "retransmission", "session-timer", "100rel":
 		return part{annasNumber, "Answered", answers}, true
-	case "offerless":
+	case "offerless", "overtaken":
 		return part{annasNumber, "Answered", hears}, true
 	case "dtmf":
 		return part{annasNumber, "Answered", func(h *house, c *lab.Call) {

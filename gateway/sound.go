@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
 	"runtime"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/cordboard/cordboard/rtp"
 	"github.com/cordboard/cordboard/rtp/browser"
 	"github.com/cordboard/cordboard/rtp/codec"
+	"github.com/cordboard/cordboard/rtp/sdes"
 	"github.com/cordboard/cordboard/rtp/udp"
 	"github.com/cordboard/cordboard/rtp/wire"
 )
@@ -26,12 +29,12 @@ type sounds struct {
 	loops     *wire.Loops
 	ports     *udp.Ports
 	browsers  *browser.Network
-	music     *music
+	music     atomic.Pointer[music] // replaced as a whole by Reload
 }
 
 // openSound opens the media port of the browsers and the range of the trunks, and reads the music.
 func (g *Gateway) openSound(context.Context) error {
-	o := g.cfg.Codecs.Opus
+	o := g.config().Codecs.Opus
 	coders, err := codec.New(codec.Options{Complexity: o.Complexity, Bitrate: o.Bitrate, FEC: o.FEC})
 	if err != nil {
 		return fmt.Errorf("codecs.opus: %w", err)
@@ -58,32 +61,34 @@ func (g *Gateway) openSound(context.Context) error {
 		return err
 	}
 	g.opened("RTP ports", func(context.Context) error { return s.ports.Close() })
-	advertise, err := addresses("webrtc.advertise", g.cfg.WebRTC.Advertise...)
+	advertise, err := addresses("webrtc.advertise", g.config().WebRTC.Advertise...)
 	if err != nil {
 		return err
 	}
-	s.browsers, err = browser.Listen(browser.Config{Listen: g.cfg.WebRTC.Listen, Advertise: advertise, Loops: s.loops, Metronome: s.metronome,
+	s.browsers, err = browser.Listen(browser.Config{Listen: g.config().WebRTC.Listen, Advertise: advertise, Loops: s.loops, Metronome: s.metronome,
 		Coders: s.coders, Metrics: s.metrics, Registry: g.metrics, Log: g.log})
 	if err != nil {
 		return fmt.Errorf("webrtc.listen: %w", err)
 	}
 	g.opened("WebRTC port", func(context.Context) error { return s.browsers.Close() })
-	if s.music, err = g.openMusic(s.metronome, s.coders); err != nil {
+	m, err := g.openMusic(s.metronome, s.coders)
+	if err != nil {
 		return err
 	}
+	s.music.Store(m)
 	g.sound = s
 	return nil
 }
 
 func (g *Gateway) openPorts(loops *wire.Loops) (*udp.Ports, error) {
-	bind, err := addresses("rtp.address", g.cfg.RTP.Address)
+	bind, err := addresses("rtp.address", g.config().RTP.Address)
 	if err != nil {
 		return nil, err
 	}
-	c := udp.PortsConfig{Bind: bind[0], Low: uint16(g.cfg.RTP.Ports.From), High: uint16(g.cfg.RTP.Ports.To), Rest: g.cfg.RTP.Rest,
+	c := udp.PortsConfig{Bind: bind[0], Low: uint16(g.config().RTP.Ports.From), High: uint16(g.config().RTP.Ports.To), Rest: g.config().RTP.Rest,
 		Loops: loops, Registry: g.metrics}
-	if g.cfg.RTP.Advertise != "" {
-		shown, err := addresses("rtp.advertise", g.cfg.RTP.Advertise)
+	if g.config().RTP.Advertise != "" {
+		shown, err := addresses("rtp.advertise", g.config().RTP.Advertise)
 		if err != nil {
 			return nil, err
 		}
@@ -105,13 +110,14 @@ func addresses(key string, texts ...string) ([]netip.Addr, error) {
 }
 
 // Plain is RTP over UDP.
-func (s *sounds) Plain(name, kind string, codecs []rtp.Codec) (rtp.Session, error) {
-	silence := s.gateway.cfg.RTP.MediaTimeout
+func (s *sounds) Plain(l bridge.Line) (rtp.Session, error) {
+	c := s.gateway.config()
+	silence := c.RTP.MediaTimeout
 	if silence == 0 {
 		silence = -1 // never
 	}
-	return udp.Open(udp.Config{Name: name, Leg: kind, Ports: s.ports, Metronome: s.metronome, Coders: s.coders, Metrics: s.metrics,
-		Log: s.gateway.log, Codecs: codecs, Silence: silence})
+	return udp.Open(udp.Config{Name: l.Name, Leg: l.Kind, Ports: s.ports, Metronome: s.metronome, Coders: s.coders, Metrics: s.metrics,
+		Log: s.gateway.log, Codecs: l.Codecs, Silence: silence, Alive: l.Alive, Protection: l.Keys, Comfort: c.Codecs.ComfortNoise})
 }
 
 // Browser is WebRTC.
@@ -119,13 +125,40 @@ func (s *sounds) Browser(name string, codecs []rtp.Codec) (rtp.Session, error) {
 	return s.browsers.Session(browser.Policy{Name: name, Codecs: codecs})
 }
 
-// policyOf says which codecs each kind of party may speak.
+// policyOf says which codecs each kind of party may speak, and how its sound is protected.
 func policyOf(c *configs.Config) bridge.Policy {
 	p := bridge.Policy{Trunk: make(map[string][]rtp.Codec), Phone: codecsOf(c.Codecs.Trunk), Browser: codecsOf(c.WebRTC.Codecs)}
+	p.TrunkKeys, p.PhoneKeys = make(map[string]sdes.Protection), protectionOf(c.RTP.SRTP, c.RTP.Suites)
 	for _, t := range c.Trunks {
+		p.TrunkKeys[t.Name] = protectionOf(cmp.Or(t.SRTP, c.RTP.SRTP), orElse(t.Suites, c.RTP.Suites))
 		p.Trunk[t.Name] = p.Phone
 		if len(t.Codecs) > 0 {
 			p.Trunk[t.Name] = codecsOf(t.Codecs)
+		}
+	}
+	return p
+}
+
+func orElse[T any](list, other []T) []T {
+	if len(list) == 0 {
+		return other
+	}
+	return list
+}
+
+// protectionOf is how a line is protected; the names have been checked.
+func protectionOf(policy configs.SRTP, suites []configs.Suite) sdes.Protection {
+	p := sdes.Protection{}
+	switch policy {
+	case configs.SRTPOff, "":
+	case configs.SRTPPreferred:
+		p.Policy = sdes.Preferred
+	case configs.SRTPRequired:
+		p.Policy = sdes.Required
+	}
+	for _, name := range suites {
+		if s, known := sdes.SuiteNamed(string(name)); known {
+			p.Suites = append(p.Suites, s)
 		}
 	}
 	return p

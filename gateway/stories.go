@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"context"
+	"sync/atomic"
 
 	"github.com/cordboard/cordboard/api"
 	"github.com/cordboard/cordboard/bridge"
@@ -14,17 +15,20 @@ import (
 // stories brings the bridge's calls to the switchboard.
 type stories struct {
 	board  *switchboard.Switchboard
-	plan   map[string]routing.Plan // by trunk: how it writes national numbers
+	plan   atomic.Pointer[map[string]routing.Plan] // by trunk: how it writes national numbers; replaced as a whole
 	intent func(token, agent string) (api.Intent, bool)
 }
 
+// use follows other plans from the next call on.
+func (s *stories) use(plans map[string]routing.Plan) { s.plan.Store(&plans) }
+
 func (s *stories) FromTrunk(l call.Leg, in bridge.Incoming) {
-	plan := s.plan[in.Trunk]
+	plan := (*s.plan.Load())[in.Trunk]
 	caller := in.Caller
 	if !caller.Number.Withheld() {
 		caller.Number = plan.Normal(string(caller.Number))
 	}
-	s.board.Inbound(l, switchboard.Arrival{ID: in.ID, Trunk: in.Trunk, Dialled: plan.Normal(in.Dialled), Caller: caller, At: in.At})
+	s.board.Inbound(l, switchboard.Arrival{ID: in.ID, Trunk: in.Trunk, Dialled: plan.Normal(in.Dialled), Diverted: in.Diverted, Caller: caller, At: in.At})
 }
 
 func (s *stories) FromAgent(l call.Leg, in bridge.Incoming) {
@@ -40,5 +44,5 @@ type dialer struct{ bridge *bridge.Bridge }
 
 func (d dialer) Dial(ctx context.Context, i switchboard.Invitation) (call.Leg, error) {
 	return d.bridge.Dial(ctx, bridge.Invitation{Call: i.Call, Agent: i.Agent, Trunk: i.Out.Trunk, Number: i.Out.Number,
-		Shown: i.Out.Shown, From: i.From, Queue: i.Queue, With: i.With, Rings: i.Rings})
+		Shown: i.Out.Shown, From: i.From, Queue: i.Queue, With: i.With, Rings: i.Rings, Early: i.Early})
 }

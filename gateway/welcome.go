@@ -18,14 +18,14 @@ func (g *Gateway) Welcome() string {
 		fmt.Fprintf(&b, "  Salesforce       http://%s/_sim/   (simulated: its Tasks, Contacts and requests)\n", g.simulator)
 	}
 	fmt.Fprintf(&b, "  API              %s/api/v1/openapi.json\n", base)
-	fmt.Fprintf(&b, "  SIP              %s (UDP, TCP)\n\n", strings.Join(g.cfg.SIP.UDP, ", "))
+	fmt.Fprintf(&b, "  SIP              %s (UDP, TCP)\n\n", strings.Join(g.config().SIP.UDP, ", "))
 	fmt.Fprintf(&b, "  Agents\n")
-	for _, a := range g.cfg.Agents {
+	for _, a := range g.config().Agents {
 		fmt.Fprintf(&b, "    %-8s %-6s password %-14s %s\n", a.ID, a.Extension, string(a.Password), a.Name)
 	}
 	fmt.Fprintf(&b, "\n  Numbers to dial\n")
 	var numbers []call.Number
-	for n := range g.cfg.Plan.Numbers {
+	for n := range g.config().Plan.Numbers {
 		numbers = append(numbers, n)
 	}
 	slices.Sort(numbers)
@@ -33,11 +33,11 @@ func (g *Gateway) Welcome() string {
 		e, _ := g.router.Look(n)
 		fmt.Fprintf(&b, "    %-16s %s\n", string(n), e.To)
 	}
-	for _, d := range g.cfg.Plan.Direct {
+	for _, d := range g.config().Plan.Direct {
 		fmt.Fprintf(&b, "    %s%s  an agent, by extension\n", d.Prefix, strings.Repeat("n", d.Digits))
 	}
 	if len(numbers) > 0 {
-		host, port, _ := strings.Cut(g.cfg.SIP.UDP[0], ":")
+		host, port, _ := strings.Cut(g.config().SIP.UDP[0], ":")
 		fmt.Fprintf(&b, "\n  Log in as anna, then call from another shell, for instance\n")
 		fmt.Fprintf(&b, "    sipp -sf testdata/sipp/basic/call.xml -s %s %s:%s -m 1\n", string(numbers[0]), host, port)
 	}

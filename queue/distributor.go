@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cordboard/cordboard/agent"
@@ -21,8 +22,8 @@ type Desk interface {
 // changed; call Changed when an agent did.
 type Distributor struct {
 	desk   Desk
-	queues map[string]Settings // never changes
-	wake   chan struct{}       // buffered for one: something changed
+	queues atomic.Pointer[map[string]Settings] // replaced as a whole; the map never changes
+	wake   chan struct{}                       // buffered for one: something changed
 	stop   chan struct{}
 	done   chan struct{}
 
@@ -35,24 +36,52 @@ type Distributor struct {
 // New starts a distributor for these queues.
 func New(desk Desk, queues []Settings) *Distributor {
 	d := &Distributor{
-		desk: desk, queues: make(map[string]Settings, len(queues)),
+		desk: desk,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 		missed: make(map[*Ticket]map[string]time.Time), rests: make(map[string]time.Time),
 	}
-	for _, q := range queues {
-		d.queues[q.Name] = q
-	}
+	all := byName(queues)
+	d.queues.Store(&all)
 	go d.run()
 	return d
 }
 
+func byName(queues []Settings) map[string]Settings {
+	all := make(map[string]Settings, len(queues))
+	for _, q := range queues {
+		all[q.Name] = q
+	}
+	return all
+}
+
+// Replace has these queues from now on, and of the others those that somebody waits in, as they were, until the next
+// Replace: nobody is left alone in a queue without members.
+func (d *Distributor) Replace(queues []Settings) {
+	all := byName(queues)
+	d.mu.Lock()
+	for t := range d.missed {
+		if _, stays := all[t.Queue]; !stays {
+			all[t.Queue] = d.settings(t.Queue)
+		}
+	}
+	d.queues.Store(&all)
+	d.mu.Unlock()
+	d.Changed()
+}
+
 // Settings returns a queue's settings.
-func (d *Distributor) Settings(name string) (Settings, bool) { s, ok := d.queues[name]; return s, ok }
+func (d *Distributor) Settings(name string) (Settings, bool) {
+	s, ok := (*d.queues.Load())[name]
+	return s, ok
+}
+
+func (d *Distributor) settings(name string) Settings { return (*d.queues.Load())[name] }
 
 // Names lists the queues, sorted.
 func (d *Distributor) Names() []string {
-	names := make([]string, 0, len(d.queues))
-	for name := range d.queues {
+	queues := *d.queues.Load()
+	names := make([]string, 0, len(queues))
+	for name := range queues {
 		names = append(names, name)
 	}
 	slices.Sort(names)
@@ -93,7 +122,7 @@ func (d *Distributor) run() {
 }
 
 func (d *Distributor) enter(t *Ticket) (*wait, error) {
-	if _, ok := d.queues[t.Queue]; !ok {
+	if _, ok := d.Settings(t.Queue); !ok {
 		return nil, fmt.Errorf("queue %q: %w", t.Queue, &call.Ended{Ending: call.Ending{By: call.ByUs, Reason: call.NotFound}})
 	}
 	d.mu.Lock()
@@ -141,11 +170,11 @@ func (d *Distributor) miss(t *Ticket, agent string) {
 	if m := d.missed[t]; m != nil {
 		m[agent] = now
 	}
-	d.rests[agent] = now.Add(d.queues[t.Queue].Rest)
+	d.rests[agent] = now.Add(d.settings(t.Queue).Rest)
 	d.mu.Unlock()
 }
 
-func (d *Distributor) wrapUp(queue string) time.Duration { return d.queues[queue].WrapUp }
+func (d *Distributor) wrapUp(queue string) time.Duration { return d.settings(queue).WrapUp }
 
 // decide hands out turns until no decision is left, and says when to look again.
 func (d *Distributor) decide() (next time.Time, ok bool) {
@@ -179,7 +208,7 @@ func (d *Distributor) handOut() (again bool) {
 func (d *Distributor) state() state {
 	s := state{now: time.Now(), present: make(map[string]bool)}
 	for _, w := range d.waiting {
-		q := d.queues[w.ticket.Queue]
+		q := d.settings(w.ticket.Queue)
 		s.callers = append(s.callers, caller{ticket: w.ticket, members: q.Members, ageing: q.Ageing, missed: w.missed})
 	}
 	for _, a := range d.desk.All() {
@@ -228,8 +257,9 @@ func (d *Distributor) Figures() []Figures {
 	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	all := make([]Figures, 0, len(d.queues))
-	for name, q := range d.queues {
+	queues := *d.queues.Load()
+	all := make([]Figures, 0, len(queues))
+	for name, q := range queues {
 		f := Figures{Queue: name}
 		for _, w := range d.waiting {
 			if w.ticket.Queue == name {

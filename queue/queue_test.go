@@ -245,3 +245,36 @@ func TestAnUnknownQueueIsAnError(t *testing.T) {
 		t.Errorf("Wait in an unknown queue: %v", err)
 	}
 }
+
+func TestWhoWaitsInAQueueThatIsReplacedIsStillServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		desk := agent.NewDesk([]agent.Profile{{ID: "anna"}, {ID: "bo"}})
+		defer desk.Close()
+		d := New(desk, []Settings{{Name: "old", Members: map[string]int{"anna": 5}}, {Name: "empty"}})
+		defer d.Close()
+		desk.Watch(func(agent.Status) { d.Changed() })
+		turns := make(chan *Turn, 1)
+		go func() {
+			turn, err := d.Wait(t.Context(), &Ticket{Call: "caller", Queue: "old"})
+			if err != nil {
+				t.Error(err)
+			}
+			turns <- turn
+		}()
+		synctest.Wait()
+		d.Replace([]Settings{{Name: "new", Members: map[string]int{"bo": 5}}})
+		if _, ok := d.Settings("empty"); ok {
+			t.Error("a queue that nobody waits in is still there")
+		}
+		desk.Devices("anna", 1)
+		turn := <-turns
+		if turn.Agent != "anna" {
+			t.Errorf("%s serves him", turn.Agent)
+		}
+		turn.Taken()()
+		d.Replace([]Settings{{Name: "new"}})
+		if names := d.Names(); len(names) != 1 || names[0] != "new" {
+			t.Errorf("queues %q", names)
+		}
+	})
+}

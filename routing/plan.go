@@ -27,6 +27,7 @@ type (
 		Preferred string        // agent id; empty: anyone
 		HoldFor   time.Duration // wait this long for the preferred agent
 		Language  string
+		Early     bool // he hears it before the answer, and is answered when an agent is there
 	}
 	// ToAgent rings one agent.
 	ToAgent struct{ Agent string }
@@ -55,6 +56,9 @@ func (d ToQueue) String() string {
 	}
 	if d.Preferred != "" {
 		s += fmt.Sprintf(", agent %s for the first %s", d.Preferred, d.HoldFor)
+	}
+	if d.Early {
+		s += ", before the answer"
 	}
 	return s
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,7 +33,7 @@ type Settings struct {
 
 // Router decides. Safe for concurrent use.
 type Router struct {
-	plan       Plan
+	plan       atomic.Pointer[Plan] // replaced as a whole
 	house      House
 	consultant Consultant
 	settings   Settings
@@ -56,10 +57,11 @@ func New(plan Plan, house House, consultant Consultant, s Settings, log *zap.Log
 	if s.Pause == 0 {
 		s.Pause = 30 * time.Second
 	}
-	r := &Router{plan: plan, house: house, consultant: consultant, settings: s,
+	r := &Router{house: house, consultant: consultant, settings: s,
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordboard_routing_decisions_total", Help: "Calls routed, by what became of the advice: plan (nobody asked), followed, unchanged, unusable, late, failed, paused, left (the caller hung up)."}, []string{"outcome"}),
 		seconds:   prometheus.NewHistogram(prometheus.HistogramOpts{Name: "cordboard_routing_seconds", Help: "Time that routing took of a caller's ringing.", Buckets: []float64{.001, .01, .05, .1, .25, .5, 1, 1.5, 2, 5}}),
 	}
+	r.Replace(plan)
 	metrics.MustRegister(r.decisions, r.seconds)
 	r.breaker = gobreaker.NewCircuitBreaker[Advice](gobreaker.Settings{
 		Name: "smart routing", Timeout: s.Pause,
@@ -79,10 +81,13 @@ var errLeft = errors.New("the caller left")
 func (r *Router) Close() { r.asking.Wait() }
 
 // Plan is the dial plan the router follows.
-func (r *Router) Plan() Plan { return r.plan }
+func (r *Router) Plan() Plan { return *r.plan.Load() }
+
+// Replace follows another plan from now on.
+func (r *Router) Replace(plan Plan) { r.plan.Store(&plan) }
 
 // Look says what the plan has for a number, without asking anyone.
-func (r *Router) Look(called call.Number) (Entry, bool) { return r.plan.Look(called) }
+func (r *Router) Look(called call.Number) (Entry, bool) { return r.Plan().Look(called) }
 
 // Decide says where a call goes. It returns within the budget, with the plan's own decision whenever there is no advice
 // that can be followed. The trace tells how it came to it; the match is whom the consultant found.
@@ -178,6 +183,9 @@ func (r *Router) follow(plan Decision, a Advice) (d Decision, words, outcome str
 			return plan, fmt.Sprintf("queue %q, which does not exist", clip(a.Queue)), "unusable"
 		}
 		to := ToQueue{Queue: a.Queue, Priority: a.Priority, Language: a.Language}
+		if q, ok := plan.(ToQueue); ok {
+			to.Early = q.Early
+		}
 		if id, ok := r.house.AgentOfUser(a.UserID); ok {
 			to.Preferred, to.HoldFor = id, r.settings.HoldFor
 		}
@@ -193,8 +201,8 @@ func (r *Router) follow(plan Decision, a Advice) (d Decision, words, outcome str
 		}
 		return ToAgent{Agent: id}, "agent " + id, "followed"
 	case External:
-		n := r.plan.Normal(string(a.Number))
-		exit, ok := r.plan.Exit(n)
+		n := r.Plan().Normal(string(a.Number))
+		exit, ok := r.Plan().Exit(n)
 		if !ok {
 			return plan, fmt.Sprintf("number %q, to which no trunk leads", call.Number(clip(string(a.Number)))), "unusable"
 		}
@@ -223,16 +231,16 @@ func clip(s string) string {
 // Dial says where a number goes that an agent dialled: a colleague, one of our own numbers, or out by a trunk showing
 // shown (empty: the number of that way out).
 func (r *Router) Dial(dialled string, shown call.Number) (Decision, call.Trace) {
-	n := r.plan.Normal(dialled)
+	n := r.Plan().Normal(dialled)
 	d := r.dial(n, shown)
 	return d, call.Trace{Plan: d.String(), Done: d.String()}
 }
 
 func (r *Router) dial(n, shown call.Number) Decision {
-	if e, ok := r.plan.Numbers[n]; ok {
+	if e, ok := r.Plan().Numbers[n]; ok {
 		return e.To
 	}
-	if exit, ok := r.plan.Exit(n); ok {
+	if exit, ok := r.Plan().Exit(n); ok {
 		return ToNumber{Trunk: exit.Trunk, Number: n, Shown: cmp.Or(shown, exit.Shown)}
 	}
 	return Refuse{Ending: call.Ending{By: call.ByUs, Reason: call.NotFound}, Why: fmt.Sprintf("no colleague, queue or trunk for %s", n)}

@@ -97,16 +97,17 @@ func (c *Core) Receive(raw []byte, at time.Time) bool {
 	if format == nil {
 		return false
 	}
-	event := h.payload != format.Payload
+	event := h.payload == format.Event && h.payload != format.Payload
+	comfort := h.payload != format.Payload && !event
 	c.mu.Lock()
-	fresh := c.reception.accept(h, format.Codec.Clock, event, at)
+	fresh := c.reception.accept(h, format.Codec.Clock, event || comfort, at)
 	c.mu.Unlock()
 	if !fresh || a.direction == SendOnly || a.direction == Inactive {
 		return true
 	}
 	c.packet = Packet{
 		SSRC: h.ssrc, Sequence: h.sequence, Timestamp: h.timestamp, Marker: h.marker,
-		Event: event, Payload: h.body, Format: format, Arrived: at, late: &c.late,
+		Event: event, Comfort: comfort, Payload: h.body, Format: format, Arrived: at, late: &c.late,
 	}
 	for _, l := range *c.listeners.Load() {
 		l.deliver(&c.packet)
@@ -122,14 +123,17 @@ func (l *listener) deliver(p *Packet) {
 	}
 }
 
-// SetFormats says what a negotiation has come to: what we send, what we understand (by payload type; a telephone-event
-// type maps to the format of the audio it belongs to, whose Event names it), and the direction from our side. The
-// formats may not be changed afterwards.
+// SetFormats says what a negotiation has come to: what we send, what we understand (by payload type; those of
+// telephone-event and comfort noise map to the format of the audio they belong to, whose Event names the first), and the
+// direction from our side. The formats may not be changed afterwards.
 func (c *Core) SetFormats(send *Format, receive map[uint8]*Format, d Direction) {
 	a := &agreement{send: send, direction: d}
 	for pt, f := range receive {
 		if pt < 128 {
 			a.receive[pt] = f
+			if f.Codec.Clock == Comfort.Clock && receive[comfortPayload] == nil {
+				a.receive[comfortPayload] = f
+			}
 		}
 	}
 	c.agree.Store(a)

@@ -21,9 +21,10 @@ func (d *description) lines() []rejectedLine {
 	return lines
 }
 
-// describe writes our description: the sound in its line, with the codecs of the table, and every other line refused.
+// describe writes our description: the sound in its line, with the codecs of the table and our keys, and every other
+// line refused.
 // The version grows only when something else than before is said (RFC 3264 section 8).
-func (n *Negotiation) describe(table []Format, d Direction, proto string) []byte {
+func (n *Negotiation) describe(table []Format, d Direction, proto string, crypto []string) []byte {
 	var b bytes.Buffer
 	b.Grow(512) // for two codecs it is enough
 	family := "IP4"
@@ -37,7 +38,7 @@ func (n *Negotiation) describe(table []Format, d Direction, proto string) []byte
 			fmt.Fprintf(&b, "m=%s 0 %s %s\r\n", orElse(l.media, "audio"), orElse(l.proto, audioProto), orElse(l.format, "0"))
 			continue
 		}
-		n.describeSound(&b, table, d, proto)
+		n.describeSound(&b, table, d, proto, crypto)
 	}
 	if n.said != nil && !bytes.Equal(b.Bytes(), n.said) {
 		n.version++
@@ -48,7 +49,7 @@ func (n *Negotiation) describe(table []Format, d Direction, proto string) []byte
 	return append(whole, n.said...)
 }
 
-func (n *Negotiation) describeSound(b *bytes.Buffer, table []Format, d Direction, proto string) {
+func (n *Negotiation) describeSound(b *bytes.Buffer, table []Format, d Direction, proto string, crypto []string) {
 	fmt.Fprintf(b, "m=audio %d %s", n.terms.Local.Port(), proto)
 	var events []Format // one for each clock
 	for _, f := range table {
@@ -60,6 +61,10 @@ func (n *Negotiation) describeSound(b *bytes.Buffer, table []Format, d Direction
 	for _, f := range events {
 		fmt.Fprintf(b, " %d", f.Event)
 	}
+	comfort := comfortOf(table)
+	if comfort != 0 {
+		fmt.Fprintf(b, " %d", comfort)
+	}
 	b.WriteString("\r\n")
 	for _, c := range table {
 		n.describeCodec(b, &c)
@@ -67,9 +72,15 @@ func (n *Negotiation) describeSound(b *bytes.Buffer, table []Format, d Direction
 	for _, f := range events {
 		fmt.Fprintf(b, "a=rtpmap:%d telephone-event/%d\r\na=fmtp:%d 0-16\r\n", f.Event, f.eventClock(), f.Event)
 	}
+	if comfort != 0 {
+		fmt.Fprintf(b, "a=rtpmap:%d %s/%d\r\n", comfort, Comfort.Name, Comfort.Clock)
+	}
 	fmt.Fprintf(b, "a=ptime:%d\r\n", table[0].Ptime.Milliseconds())
 	if n.mux {
 		b.WriteString("a=rtcp-mux\r\n")
+	}
+	for _, c := range crypto {
+		fmt.Fprintf(b, "a=crypto:%s\r\n", c)
 	}
 	fmt.Fprintf(b, "a=%s\r\n", d)
 }
@@ -85,6 +96,16 @@ func (n *Negotiation) describeCodec(b *bytes.Buffer, f *Format) {
 		fmt.Fprintf(b, ";maxplaybackrate=%d;sprop-maxcapturerate=%d", n.terms.Playback, n.terms.Playback)
 	}
 	b.WriteString("\r\n")
+}
+
+// comfortOf is the payload type of comfort noise beside the codecs of a table; 0: none.
+func comfortOf(table []Format) uint8 {
+	for _, f := range table {
+		if f.Comfort != 0 {
+			return f.Comfort
+		}
+	}
+	return 0
 }
 
 func hasEvent(formats []Format, event uint8) bool {

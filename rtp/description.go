@@ -19,19 +19,12 @@ type soundLine struct {
 	codecs []Format // those we know, in their order
 }
 
-// sound finds the m-line for us: the one used before, else the first of plain RTP. Nil without an error: there was a
-// stream, and it is switched off with port 0.
-func (d *description) sound(before int, agreed bool) (*soundLine, error) {
+// sound finds the m-line for us: the one used before; with keys, the first that has some; else the first of plain RTP.
+// Nil without an error: there was a stream, and it is switched off with port 0.
+func (d *description) sound(before int, agreed, keys bool) (*soundLine, error) {
 	why := "no audio is offered"
 	off := false
-	order := make([]int, 0, len(d.media)+1)
-	if agreed && before < len(d.media) {
-		order = append(order, before)
-	}
-	for i := range d.media {
-		order = append(order, i)
-	}
-	for _, i := range order {
+	for _, i := range d.order(before, agreed, keys) {
 		m := d.media[i]
 		if m.kind != "audio" {
 			continue
@@ -39,7 +32,7 @@ func (d *description) sound(before int, agreed bool) (*soundLine, error) {
 		switch proto := m.proto; {
 		case m.port == 0:
 			off = true
-		case proto == audioProto, proto == "RTP/AVPF" && !m.has("fingerprint"):
+		case proto == audioProto, !m.has("fingerprint") && (proto == "RTP/AVPF" || keys && isSecure(proto)):
 			return &soundLine{mediaLine: m, index: i, mux: m.has("rtcp-mux"), codecs: formatsOf(m)}, nil
 		case m.has("fingerprint"), strings.Contains(proto, "TLS"):
 			why = "the offer asks for DTLS-SRTP (" + proto + "), which this line does not speak"
@@ -53,6 +46,36 @@ func (d *description) sound(before int, agreed bool) (*soundLine, error) {
 		return nil, nil
 	}
 	return nil, &Unacceptable{Why: why}
+}
+
+// order is that in which m-lines are tried: phones that leave the choice to us offer one line with keys and one without.
+func (d *description) order(before int, agreed, keys bool) []int {
+	order := make([]int, 0, 2*len(d.media)+1)
+	if agreed && before < len(d.media) {
+		order = append(order, before)
+	}
+	for i, m := range d.media {
+		if keys && m.has("crypto") {
+			order = append(order, i)
+		}
+	}
+	for i := range d.media {
+		order = append(order, i)
+	}
+	return order
+}
+
+// isSecure tells the transports of SRTP without DTLS (RFC 3711 section 12, RFC 5124).
+func isSecure(proto string) bool { return proto == "RTP/SAVP" || proto == "RTP/SAVPF" }
+
+// crypto are the values of the crypto attributes (RFC 4568).
+func (m *mediaLine) crypto() (values []string) {
+	for _, a := range m.attributes {
+		if a.key == "crypto" {
+			values = append(values, a.value)
+		}
+	}
+	return values
 }
 
 // where is the address they want the sound at. held: they gave no address, the way old phones hold (RFC 3264 section 8.4).
@@ -150,7 +173,7 @@ func (m *soundLine) names() string {
 // each of them.
 func formatsOf(m *mediaLine) []Format {
 	formats := make([]Format, 0, len(m.formats))
-	events, ptime := map[int]uint8{}, ptimeOf(m)
+	events, comfort, ptime := map[int]uint8{}, uint8(0), ptimeOf(m)
 	for _, n := range m.formats {
 		number, err := strconv.ParseUint(n, 10, 7)
 		if err != nil {
@@ -164,6 +187,9 @@ func formatsOf(m *mediaLine) []Format {
 			}
 			continue
 		}
+		if strings.EqualFold(name, Comfort.Name) && clock == Comfort.Clock && comfort == 0 {
+			comfort = pt
+		}
 		if codec, known := codecNamed(name, clock); known {
 			f := Format{Codec: codec, Payload: pt, Ptime: ptime}
 			f.readParameters(parameters(m, pt))
@@ -172,6 +198,9 @@ func formatsOf(m *mediaLine) []Format {
 	}
 	for i := range formats {
 		f := &formats[i]
+		if f.Codec.Clock == Comfort.Clock {
+			f.Comfort = comfort
+		}
 		if pt, ok := events[f.Codec.Clock]; ok {
 			f.Event = pt
 		} else if pt, ok := events[8000]; ok {
@@ -212,6 +241,8 @@ func mapping(m *mediaLine, pt uint8) (name string, clock int) {
 		return PCMA.Name, PCMA.Clock
 	case 9:
 		return G722.Name, G722.Clock
+	case comfortPayload:
+		return Comfort.Name, Comfort.Clock
 	}
 	return "payload type " + strconv.Itoa(int(pt)), 0
 }

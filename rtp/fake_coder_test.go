@@ -9,7 +9,10 @@ import (
 // fakeCoders carry PCM as it is, two bytes a sample at 8 kHz, whatever the codec is called.
 type fakeCoders struct{}
 
-func (fakeCoders) NewDecoder(_ *Format, rate int) (Decoder, error) {
+func (fakeCoders) NewDecoder(f *Format, rate int) (Decoder, error) {
+	if f.Codec == Comfort {
+		return &fakeNoise{rate: rate}, nil
+	}
 	return &fakeDecoder{rate: rate}, nil
 }
 func (fakeCoders) NewEncoder(_ *Format, rate int) (Encoder, error) { return fakeEncoder(rate), nil }
@@ -55,6 +58,29 @@ func (d *fakeDecoder) Conceal(pcm []int16, next []byte) (int, error) {
 	d.concealed += len(pcm)
 	if next != nil {
 		d.fec++
+	}
+	return len(pcm), nil
+}
+
+// fakeNoise is as loud as the payload's first byte says, times 100.
+type fakeNoise struct {
+	rate  int
+	level int16
+}
+
+func (n *fakeNoise) Rate() int { return n.rate }
+
+func (n *fakeNoise) Decode(pcm []int16, payload []byte) (int, error) {
+	if len(payload) == 0 {
+		return 0, errors.New("no level")
+	}
+	n.level = 100 * int16(payload[0])
+	return n.Conceal(pcm[:n.rate/50], nil)
+}
+
+func (n *fakeNoise) Conceal(pcm []int16, _ []byte) (int, error) {
+	for i := range pcm {
+		pcm[i] = n.level
 	}
 	return len(pcm), nil
 }

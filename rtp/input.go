@@ -19,6 +19,8 @@ type input struct {
 	sequence uint16 // ours − theirs
 	shift    uint32 // our timestamp − theirs
 	pressed  pressed
+	rest     rest
+	heard    *heardKeys // nil: there was no need to listen
 	coder    *transcoder
 }
 
@@ -40,7 +42,17 @@ func (in *input) Packet(p *Packet) {
 		in.aside = true
 		return
 	}
+	if !p.Event && in.rest.overtook(p) {
+		in.aside = true
+		return
+	}
+	if !p.Event && s.mayBeKeys(p) {
+		in.hearKeys(p)
+	}
 	switch same := p.Format.Codec == s.format.Codec; {
+	case p.Comfort:
+		in.aside = true
+		in.takeRest(p)
 	case p.Event:
 		in.aside = true
 		in.press(p)

@@ -22,6 +22,7 @@ type jitterBuffer struct {
 	owed    int64     // sound invented when nothing was there: the time of what comes may have been filled by it
 	known   int64     // extended timestamp of the last packet pushed
 	resting bool      // the source paused before the packet that comes next
+	paused  bool      // it has said that it pauses: nothing will come for a while
 	heard   time.Time // arrival of the last packet
 
 	line     arrivalLine
@@ -111,9 +112,10 @@ func (b *jitterBuffer) extend(p *Packet) int64 {
 	if off > largestLeap || off < -largestLeap {
 		b.restart()
 		b.line = arrivalLine{}
-	} else if waited >= idleAfter && b.count == 0 {
+	} else if b.count == 0 && (waited >= idleAfter || b.paused) {
 		b.restart()
 	}
+	b.paused = false
 	b.known = place
 	return place
 }
@@ -136,9 +138,12 @@ func (b *jitterBuffer) skipTo(sequence uint16, place int64) {
 	b.count, b.next, b.place, b.owed = 0, sequence, place, 0
 }
 
+// rest notes that the source pauses: when what is held has been played, nothing is missing.
+func (b *jitterBuffer) rest() { b.paused = true }
+
 // active reports whether there is, or soon may be, something to play.
 func (b *jitterBuffer) active(at time.Time) bool {
-	return b.begun && (b.count > 0 || at.Sub(b.heard) < idleAfter)
+	return b.begun && (b.count > 0 || !b.paused && at.Sub(b.heard) < idleAfter)
 }
 
 // pull fills pcm, a tick long, with what is due at the given beat.

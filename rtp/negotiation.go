@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Terms are what we are willing to agree to on plain RTP.
+// Terms are what we are willing to agree to on RTP without DTLS.
 type Terms struct {
 	Local  netip.AddrPort // where we receive RTP, as the far side reaches it; RTCP is at the next port
 	Codecs []Codec        // in order of preference; none: PCMA, PCMU, G722, Opus
@@ -17,6 +17,20 @@ type Terms struct {
 	// leg, 16000 towards a wide-band one; RFC 7587 section 6.1). 0: nothing is said.
 	Playback int
 	Name     string // in the o= line; "cordboard" when empty
+	Comfort  bool   // comfort noise is offered, too; where it is offered to us, it is taken in any case
+	Keys     Keys   // nil: nothing is protected, and SRTP is refused
+}
+
+// Keys agree on the protection of the sound, by a transport and the crypto attributes of an m-line (RFC 4568). A method
+// either succeeds or changes nothing; its errors are *Unacceptable. One that was successful may be the last word on a
+// description that is refused for another reason, so keys are asked last.
+type Keys interface {
+	// Offer gives the transport of our m-line and the values of its crypto attributes.
+	Offer() (proto string, crypto []string)
+	// Answer takes those of the far side's offer and gives ours for the answer, whose transport is the same.
+	Answer(proto string, crypto []string) (ours []string, err error)
+	// Accept takes those of an answer to our last offer; it may come again and differ.
+	Accept(proto string, crypto []string) error
 }
 
 // Agreement is what an offer and its answer have come to, from our side. It is not changed afterwards.
@@ -29,7 +43,7 @@ type Agreement struct {
 	Mux       bool           // RTCP comes and goes on the RTP port (RFC 5761)
 }
 
-// Negotiation is one party's side of the offer/answer model (RFC 3264) for plain RTP: it remembers what was said
+// Negotiation is one party's side of the offer/answer model (RFC 3264) for RTP without DTLS: it remembers what was said
 // before, so that payload types and m-lines stay where they are. One goroutine at a time may use it.
 type Negotiation struct {
 	terms   Terms
@@ -71,11 +85,19 @@ func (n *Negotiation) Offer() ([]byte, error) {
 		table = []Format{*n.received()}
 	} else {
 		for _, c := range n.terms.Codecs {
-			table = append(table, n.numbers.format(c))
+			f := n.numbers.format(c)
+			if n.terms.Comfort && c.Clock == Comfort.Clock {
+				f.Comfort = comfortPayload
+			}
+			table = append(table, f)
 		}
 	}
 	n.offered = table
-	return n.describe(table, n.terms.Wish, audioProto), nil
+	proto, crypto := audioProto, []string(nil)
+	if n.terms.Keys != nil {
+		proto, crypto = n.terms.Keys.Offer()
+	}
+	return n.describe(table, n.terms.Wish, proto, crypto), nil
 }
 
 // received is the format of the agreed codec as the far side sends it to us.
@@ -94,7 +116,7 @@ func (n *Negotiation) Answer(offer []byte) ([]byte, *Agreement, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	media, err := d.sound(n.line, n.agreed != nil)
+	media, err := d.sound(n.line, n.agreed != nil, n.terms.Keys != nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -103,7 +125,7 @@ func (n *Negotiation) Answer(offer []byte) ([]byte, *Agreement, error) {
 	var body []byte
 	if media == nil { // they took the sound away; so do we (RFC 3264 section 8.2)
 		next.agreed = &Agreement{Direction: Inactive}
-		body = next.describe(nil, Inactive, audioProto)
+		body = next.describe(nil, Inactive, audioProto, nil)
 	} else {
 		body, err = next.answer(d, media)
 	}
@@ -123,13 +145,19 @@ func (n *Negotiation) answer(d *description, media *soundLine) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	var crypto []string
+	if n.terms.Keys != nil {
+		if crypto, err = n.terms.Keys.Answer(media.proto, media.crypto()); err != nil {
+			return nil, err
+		}
+	}
 	n.numbers.learn(chosen)
 	n.line, n.mux = media.index, media.mux
 	n.agreed = &Agreement{
 		Send: &chosen, Receive: receiving([]Format{chosen}), Direction: d.direction(media, held).Answer(n.terms.Wish),
 		Remote: remote, Control: d.control(media, remote), Mux: media.mux,
 	}
-	return n.describe([]Format{chosen}, n.agreed.Direction, media.proto), nil
+	return n.describe([]Format{chosen}, n.agreed.Direction, media.proto, crypto), nil
 }
 
 // choose finds the codec to answer with: the agreed one while it is offered, else the first of our order.
@@ -158,7 +186,7 @@ func (n *Negotiation) Accept(answer []byte) (*Agreement, error) {
 	if err != nil {
 		return nil, err
 	}
-	media, err := d.sound(n.line, true)
+	media, err := d.sound(n.line, true, n.terms.Keys != nil)
 	if err != nil {
 		return nil, err
 	}
@@ -178,6 +206,9 @@ func (n *Negotiation) Accept(answer []byte) (*Agreement, error) {
 		}
 		ours := n.offered[i]
 		ours.Event, ours.EventClock = 0, 0
+		if theirs.Comfort == 0 {
+			ours.Comfort = 0
+		}
 		if clock := theirs.eventClock(); theirs.Event != 0 {
 			ours.Event = *n.numbers.event(clock)
 			if clock != ours.Codec.Clock {
@@ -192,6 +223,11 @@ func (n *Negotiation) Accept(answer []byte) (*Agreement, error) {
 	if send == nil {
 		return nil, &Unacceptable{Why: "no common codec; answered are " + media.names()}
 	}
+	if n.terms.Keys != nil {
+		if err := n.terms.Keys.Accept(media.proto, media.crypto()); err != nil {
+			return nil, err
+		}
+	}
 	a := &Agreement{Send: send, Receive: receiving(common), Remote: remote, Control: d.control(media, remote), Mux: media.mux && n.mux}
 	a.Direction = d.direction(media, held).Answer(n.terms.Wish)
 	n.agreed = a
@@ -203,8 +239,10 @@ func receiving(table []Format) map[uint8]*Format {
 	m := map[uint8]*Format{}
 	for _, f := range table {
 		m[f.Payload] = &f
-		if _, taken := m[f.Event]; f.Event != 0 && !taken {
-			m[f.Event] = &f
+		for _, beside := range [...]uint8{f.Event, f.Comfort} {
+			if _, taken := m[beside]; beside != 0 && !taken {
+				m[beside] = &f
+			}
 		}
 	}
 	return m

@@ -28,3 +28,17 @@ func Offered(offer []byte) ([]Codec, error) {
 	}
 	return codecs, nil
 }
+
+// Refuses says whether an offer to a line of these keys would be refused for its transport or its keys; nil for the keys
+// is a plain line. The keys are asked as if the offer were answered. The error is *Unacceptable.
+func Refuses(offer []byte, keys Keys) error {
+	d, err := parseDescription(offer)
+	if err != nil {
+		return err
+	}
+	media, err := d.sound(0, false, keys != nil)
+	if err == nil && keys != nil {
+		_, err = keys.Answer(media.proto, media.crypto())
+	}
+	return err
+}

@@ -37,8 +37,8 @@ type reception struct {
 const noSequence = 1 << 16
 
 // accept reports whether a packet is new and belongs to the stream; a repeat, a stray SSRC and the first packet after
-// an odd jump do not.
-func (r *reception) accept(h *header, clock int, event bool, at time.Time) bool {
+// an odd jump do not. odd: the packet has a time of its own, as those of an event do, whose timestamps stand still.
+func (r *reception) accept(h *header, clock int, odd bool, at time.Time) bool {
 	switch {
 	case !r.begun:
 		r.restart(h)
@@ -53,7 +53,7 @@ func (r *reception) accept(h *header, clock int, event bool, at time.Time) bool 
 		return false
 	}
 	r.received++
-	if !event { // the timestamps of an event stand still
+	if !odd {
 		r.measure(h.timestamp, clock, at)
 	}
 	r.last = at

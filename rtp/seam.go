@@ -17,13 +17,19 @@ var (
 	PCMA = Codec{"PCMA", 8000}
 	G722 = Codec{"G722", 8000}
 	Opus = Codec{"opus", 48000}
+	// Comfort is comfort noise (RFC 3389): what some far sides send once in place of silence. It is heard and never sent.
+	Comfort = Codec{"CN", 8000}
 )
+
+// comfortPayload is its static payload type (RFC 3551 table 4), which some use without having said so.
+const comfortPayload = 13
 
 // Format is how one party wants its sound after a negotiation.
 type Format struct {
 	Codec      Codec
 	Payload    uint8         // payload type of the audio
 	Event      uint8         // payload type of telephone-event; 0: not negotiated
+	Comfort    uint8         // payload type of comfort noise; 0: not negotiated
 	EventClock int           // clock rate of telephone-event in Hz; 0: the codec's
 	Ptime      time.Duration // packet time we send: 20, 40 or 60 ms
 	FEC        bool          // Opus: the far side can use in-band FEC (useinbandfec=1)
@@ -45,6 +51,7 @@ type Packet struct {
 	Timestamp uint32 // in the clock of Format.Codec
 	Marker    bool
 	Event     bool // the payload is a telephone-event (RFC 4733), not audio
+	Comfort   bool // the payload is comfort noise (RFC 3389): the source says nothing until its next packet
 	Payload   []byte
 	Format    *Format   // of the sender; never changes while lent, may differ from packet to packet
 	Arrived   time.Time // at the socket; of a recorded sound: when it was due. Never zero

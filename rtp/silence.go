@@ -2,7 +2,7 @@ package rtp
 
 import "time"
 
-// silence is what a stream sends when nobody says anything.
+// silence is what a stream sends when nobody says anything: none at all, or what a source at rest has asked for.
 type silence struct {
 	filling bool      // nothing has been heard since silence began
 	due     time.Time // of the next packet
@@ -18,7 +18,10 @@ func (s *Stream) fillSilence(at time.Time) {
 	if at.Before(s.silence.due) {
 		return
 	}
-	payload, ticks := s.silentPayload()
+	payload, ticks := s.restPayload()
+	if payload == nil {
+		payload, ticks = s.silentPayload()
+	}
 	if payload == nil {
 		return
 	}

@@ -39,7 +39,7 @@ type Stream struct {
 	silence   silence
 	speaker   speaker
 	loss      atomic.Int32 // percent of packets expected to be lost, plus 1; 0: nothing is known
-	buffer    [maxPacket]byte
+	buffer    []byte       // of maxPacket, and capacity for what Write adds
 }
 
 // StreamConfig says how a Stream reaches the network and what it may use.
@@ -47,6 +47,8 @@ type StreamConfig struct {
 	// Write sends one RTP packet; the bytes are lent for the call. An error means that it was not sent: the stream
 	// goes on. Called with the stream's lock held, so it must not call back into the stream.
 	Write func(packet []byte) error
+	// Spare is how many bytes behind each packet Write may use, to protect it in place.
+	Spare int
 	// Metronome paces silence, digits and transcoding. Required.
 	Metronome *Metronome
 	// Coders transcode; nil: a source of another codec than the listener's is silence.
@@ -63,7 +65,8 @@ const defaultFill = 200 * time.Millisecond
 
 // NewStream makes a stream that has no format yet, and so sends nothing.
 func NewStream(c StreamConfig) *Stream {
-	s := &Stream{write: c.Write, metronome: c.Metronome, coders: c.Coders, fill: c.Fill, ssrc: c.SSRC, quiet: true}
+	s := &Stream{write: c.Write, metronome: c.Metronome, coders: c.Coders, fill: c.Fill, ssrc: c.SSRC, quiet: true,
+		buffer: make([]byte, maxPacket, maxPacket+c.Spare)}
 	if s.fill == 0 {
 		s.fill = defaultFill
 	}
@@ -182,7 +185,7 @@ func (s *Stream) speaks() bool {
 // send writes one packet; the caller holds mu.
 func (s *Stream) send(h *header, payload []byte) {
 	h.ssrc = s.ssrc
-	h.put(s.buffer[:])
+	h.put(s.buffer)
 	n := headerSize + copy(s.buffer[headerSize:], payload)
 	s.sends++
 	if s.write(s.buffer[:n]) == nil {

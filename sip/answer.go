@@ -23,6 +23,9 @@ func (d *Dialog) Answer(ctx context.Context, sdp []byte) (ackBody []byte, err er
 	if d.ctx.Err() != nil {
 		return nil, d.how()
 	}
+	if d.settleReliable() {
+		sdp = nil // offer and answer are complete (RFC 3262 section 5)
+	}
 	if d.setPhase(early, answered) {
 		if err := d.accept(ctx, sdp); err != nil {
 			return nil, err
@@ -49,6 +52,7 @@ func (d *Dialog) Answer(ctx context.Context, sdp []byte) (ackBody []byte, err er
 func (d *Dialog) accept(ctx context.Context, sdp []byte) error {
 	res := d.answerWith(200, "", sdp)
 	res.AppendHeader(sip.NewHeader("Accept", accept))
+	d.agree(d.invite, res)
 	d.mu.Lock()
 	d.answer = res
 	d.mu.Unlock()
@@ -128,13 +132,15 @@ func (d *Dialog) insist(again func(), confirmed, needless, elsewhere <-chan stru
 }
 
 // refuse sends a final response from 300 on to their INVITE.
-func (d *Dialog) refuse(status int, phrase string) {
+func (d *Dialog) refuse(status int, phrase string, headers ...Header) {
 	if !d.setPhase(early, refused) {
 		return
 	}
 	res := d.e.response(d.invite, status, phrase)
 	if phrase != "" {
-		h := reasonHeader(status, phrase)
+		headers = append(headers, reasonHeader(status, phrase))
+	}
+	for _, h := range headers {
 		res.AppendHeader(sip.NewHeader(h.Name, h.Value))
 	}
 	d.mu.Lock()
@@ -154,6 +160,9 @@ func (d *Dialog) confirm(ack *sip.Request) {
 	d.phase = up
 	if ack != nil {
 		d.ackBody, _ = sdpOf(ack)
+	}
+	if d.reliable != nil && d.reliable.answer != nil {
+		d.ackBody = d.reliable.answer
 	}
 	close(d.acked)
 }

@@ -8,6 +8,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/cordboard/cordboard/call"
+	"github.com/cordboard/cordboard/sip/caller"
+	"github.com/cordboard/cordboard/sip/limits"
+	"github.com/cordboard/cordboard/sip/number"
 	"github.com/cordboard/cordboard/sip/targets"
 )
 
@@ -30,6 +34,7 @@ type Config struct {
 	PhoneNetworks []netip.Prefix // where desk phones may register from
 	Users         Users          // who may register and call; nil: nobody
 	Door          DoorConfig     // browsers
+	PhoneTimer    SessionTimer   // of desk phones; a browser is not asked for one, our OPTIONS are its sign of life
 	MaxDialogs    int            // more inbound calls than this are refused with 503; default 5000
 
 	DNS targets.DNS // nil: that of this machine
@@ -55,6 +60,15 @@ type Trunk struct {
 	// Challenge is asked for with every call that comes in, beside the sources; of several trunks that share sources it tells
 	// which one calls. Zero: the address is enough.
 	Challenge Challenge
+	Timer     SessionTimer
+	Reliable  Reliability
+
+	Numbers number.Plan   // how numbers are written, by it and to it
+	Caller  caller.Policy // what it is told of who calls; Plan and Domain are the trunk's
+	Trusted bool          // what it says in P-Asserted-Identity, Remote-Party-ID, Diversion and History-Info is believed
+	// DefaultNumber is named to a trunk that must know who calls, when the number shown is withheld.
+	DefaultNumber call.Number
+	Limits        limits.Config
 }
 
 // Register is how a trunk registers at its targets.
@@ -141,6 +155,7 @@ func (c Config) withDefaults() Config {
 	}
 	or(&c.Door.HandshakeTimeout, 10*time.Second)
 	c.Timeouts = c.Timeouts.withDefaults()
+	c.PhoneTimer = c.PhoneTimer.withDefaults()
 	return c
 }
 

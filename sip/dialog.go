@@ -65,6 +65,13 @@ type Dialog struct {
 	lastTicket chan struct{}                          // guarded by mu: closed when the request before was handed on
 	grace      *time.Timer                            // guarded by mu: runs while the socket is lost
 	exchanges  map[sip.RequestMethod]*digest.Exchange // guarded by mu: requests that the trunk may challenge
+	life       life                                   // guarded by mu
+	terms      *terms                                 // guarded by mu: how the session is offered again as it is; nil: nobody said
+	reliable   *reliable                              // set before the dialog is known, its fields guarded by mu; nil: provisional responses are not acknowledged
+	earlyDeal  bool                                   // guarded by mu: offer and answer were exchanged reliably before the final response
+	prack      prack                                  // of a call that we placed: owned by the loop that reads its responses
+
+	reliability Reliability // towards whom we call
 }
 
 // party is one end as From and To write it.

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ type dialogs struct {
 	byFlow map[flow]map[*Dialog]struct{}   // guarded by mu; dialogs bound to a socket
 	byUnit map[device]map[*Dialog]struct{} // guarded by mu; dialogs with a device that may come back by another socket
 	over   map[*Dialog]time.Time           // guarded by mu; ended ones, until when they are kept for late messages
+	most   int                             // guarded by mu; how many byName had at most since it was made
 }
 
 type dialogName struct{ callID, tag string }
@@ -41,6 +43,7 @@ func (t *dialogs) add(d *Dialog) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.byName[d.name] = d
+	t.most = max(t.most, len(t.byName))
 	t.gauge.Inc()
 	bind(t.byFlow, d.boundFlow, d, d.bound)
 	bind(t.byUnit, d.unit, d, d.unit.instance != "")
@@ -87,6 +90,19 @@ func (t *dialogs) sweep(now time.Time) {
 			delete(t.byName, d.name)
 		}
 	}
+	t.fit()
+}
+
+// fit gives memory back after a rush: a map keeps the room for as many as it once had. The caller holds mu.
+func (t *dialogs) fit() {
+	const few = 256
+	if t.most < few || len(t.byName) > t.most/4 {
+		return
+	}
+	byName, over := make(map[dialogName]*Dialog, len(t.byName)), make(map[*Dialog]time.Time, len(t.over))
+	maps.Copy(byName, t.byName)
+	maps.Copy(over, t.over)
+	t.byName, t.over, t.most = byName, over, len(byName)
 }
 
 // move binds a dialog to another socket.

@@ -62,7 +62,7 @@ func (e *Endpoint) wellFormed(req *sip.Request, tx *sip.ServerTx) bool {
 	case !strings.EqualFold(req.SipVersion, "SIP/2.0"):
 		return refuse(505)
 	case why != "":
-		return refuse(400, Header{"Warning", `399 cordboard "` + why + `"`})
+		return refuse(400, Warning(why))
 	case req.Recipient.Scheme != "sip" && req.Recipient.Scheme != "sips" && req.Recipient.Scheme != "tel":
 		return refuse(416)
 	case len(req.Body()) > maxBody: // a stream brings more than a datagram does
@@ -70,7 +70,10 @@ func (e *Endpoint) wellFormed(req *sip.Request, tx *sip.ServerTx) bool {
 	case req.IsCancel():
 		return true // carries none of the following (RFC 3261 section 9.1)
 	}
-	if unsupported := headerValues(req, "Require"); len(unsupported) > 0 {
+	unsupported := slices.DeleteFunc(headerValues(req, "Require"), func(tag string) bool {
+		return strings.EqualFold(tag, "timer") || strings.EqualFold(tag, "100rel")
+	})
+	if len(unsupported) > 0 {
 		return refuse(420, Header{"Unsupported", strings.Join(unsupported, ", ")})
 	}
 	if enc := strings.ToLower(header(req, "Content-Encoding")); enc != "" && enc != "identity" && len(req.Body()) > 0 {

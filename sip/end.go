@@ -14,13 +14,14 @@ import (
 // any number of times, and the first call counts.
 //
 // An INVITE that came in and has no final response gets status (from 300 on, else 480) and phrase. CANCEL and BYE carry
-// them in a Reason header (RFC 3326) unless status is 0: Hangup(200, "Call completed elsewhere").
-func (d *Dialog) Hangup(status int, phrase string) {
-	d.leave(&Ended{Why: HungUp, Status: status, Reason: phrase}, status, phrase)
+// them in a Reason header (RFC 3326) unless status is 0: Hangup(200, "Call completed elsewhere"). The headers go with a
+// final response only.
+func (d *Dialog) Hangup(status int, phrase string, headers ...Header) {
+	d.leave(&Ended{Why: HungUp, Status: status, Reason: phrase}, status, phrase, headers...)
 }
 
 // leave ends the dialog from our side.
-func (d *Dialog) leave(end *Ended, status int, phrase string) {
+func (d *Dialog) leave(end *Ended, status int, phrase string, headers ...Header) {
 	d.mu.Lock()
 	if d.over {
 		d.mu.Unlock()
@@ -36,7 +37,7 @@ func (d *Dialog) leave(end *Ended, status int, phrase string) {
 	d.end(end)
 	d.mu.Unlock()
 	d.log.Debug("leaving", zap.Error(end))
-	if !d.e.run(func() { d.lastWords(phase, status, phrase) }) {
+	if !d.e.run(func() { d.lastWords(phase, status, phrase, headers) }) {
 		d.close()
 	}
 }
@@ -72,6 +73,7 @@ func (d *Dialog) close() {
 		if d.grace != nil {
 			d.grace.Stop()
 		}
+		d.life.end()
 		d.mu.Unlock()
 		d.e.dialogs.ended(d)
 		close(d.gone)
@@ -79,7 +81,7 @@ func (d *Dialog) close() {
 }
 
 // lastWords says what the phase asks for.
-func (d *Dialog) lastWords(p phase, status int, phrase string) {
+func (d *Dialog) lastWords(p phase, status int, phrase string, headers []Header) {
 	defer d.close()
 	switch p {
 	case early:
@@ -90,7 +92,7 @@ func (d *Dialog) lastWords(p phase, status int, phrase string) {
 		if status < 300 || status > 699 {
 			status = 480
 		}
-		d.refuse(status, phrase)
+		d.refuse(status, phrase, headers...)
 	case answered:
 		d.waitACK() // RFC 3261 section 15: no BYE before the ACK, or the end of its time (S7)
 		d.bye(status, phrase)
@@ -150,6 +152,9 @@ func (d *Dialog) waitFlow(until time.Time) bool {
 		}
 	}
 }
+
+// Warning tells people in words why we refuse (RFC 3261 section 20.43).
+func Warning(why string) Header { return Header{"Warning", `399 cordboard "` + quotedText(why) + `"`} }
 
 // reasonHeader tells the far side why (RFC 3326).
 func reasonHeader(status int, phrase string) Header {

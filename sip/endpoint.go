@@ -49,10 +49,10 @@ type Endpoint struct {
 	puzzled      *puzzled
 	keeper       *keeper
 	resolver     *targets.Resolver
-	trunks       map[string]*trunk // by name; set by Open
+	reloading    sync.Mutex // held by Reload
 
-	registering   context.Context // ends when the bindings of trunks are to be taken back
-	deregister    context.CancelFunc
+	lines         context.Context // ends before the endpoint, when trunks are to be let go
+	letGo         context.CancelFunc
 	registrations sync.WaitGroup // that run
 
 	invites *invites
@@ -69,6 +69,7 @@ type Endpoint struct {
 	closed  bool          // guarded by mu: no new goroutine
 	idle    chan struct{} // guarded by mu: closed when running is 0 and closed is set
 	err     error         // guarded by mu
+	shift   *shift        // guarded by mu
 }
 
 // Open opens every listener and serves them until Close. An address that cannot be had is an error, and nothing is left
@@ -77,7 +78,7 @@ func Open(cfg Config, calls Calls) (*Endpoint, error) {
 	cfg = cfg.withDefaults()
 	setLibraryGlobals()
 	e := &Endpoint{
-		cfg: cfg, log: cfg.Log, calls: calls, sources: newSources(cfg), metrics: newMetrics(cfg.Metrics),
+		cfg: cfg, log: cfg.Log, calls: calls, sources: newSources(), metrics: newMetrics(cfg.Metrics),
 		devices: location.New(location.Limits{}), invites: newInvites(), puzzled: newPuzzled(),
 		done: make(chan struct{}), idle: make(chan struct{}),
 	}
@@ -88,14 +89,18 @@ func Open(cfg Config, calls Calls) (*Endpoint, error) {
 	}
 	// The endpoint is the root of its own contexts: a dialog outlives whatever asked for it.
 	e.base, e.stop = context.WithCancelCause(context.Background())
-	e.registering, e.deregister = context.WithCancel(e.base)
+	e.lines, e.letGo = context.WithCancel(e.base)
+	e.shift = newShift(e.base)
 	e.keeper, e.line = newKeeper(e), newLine()
 	e.buildLayers()
 	if err := e.listen(); err != nil {
 		e.abandon()
 		return nil, err
 	}
-	e.openTrunks()
+	if err := e.openTrunks(); err != nil {
+		e.abandon()
+		return nil, err
+	}
 	e.door = door.New(door.Config{
 		Log: cfg.Log.Named("door"), Hear: e.line.hear, Opened: e.browserCame, Origins: cfg.Door.Origins, Path: cfg.Door.Path,
 		MaxSockets: cfg.Door.MaxSockets, PerAddress: cfg.Door.PerAddress,
@@ -107,7 +112,9 @@ func Open(cfg Config, calls Calls) (*Endpoint, error) {
 	e.awaitSockets()
 	e.run(e.keeper.run)
 	e.run(e.sweep)
-	e.runTrunks()
+	for _, t := range e.sources.configured.Load().trunks {
+		t.run()
+	}
 	return e, nil
 }
 
@@ -152,9 +159,9 @@ func (e *Endpoint) Close(ctx context.Context) error {
 
 func (e *Endpoint) shut(ctx context.Context) {
 	e.drain.CompareAndSwap(0, 1)
-	e.deregister()
+	e.letGo()
 	e.sayGoodbye(ctx)
-	e.awaitDeregistration()
+	e.registrations.Wait() // each bounded by Timeouts.Goodbye
 	e.stop(&Ended{Why: Stopped})
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.cfg.Timeouts.Goodbye)
 	defer cancel()
@@ -209,7 +216,9 @@ func (e *Endpoint) sayGoodbye(ctx context.Context) {
 
 // abandon undoes a half-done Open.
 func (e *Endpoint) abandon() {
-	e.deregister()
+	if e.resolver != nil {
+		e.resolver.Close()
+	}
 	e.stop(&Ended{Why: Stopped})
 	e.closeListeners()
 	e.devices.Close()
@@ -266,6 +275,14 @@ func (e *Endpoint) leave() {
 func (e *Endpoint) Drain(retryAfter time.Duration) {
 	e.drain.Store(max(1, int64(math.Ceil(retryAfter.Seconds()))))
 	e.deregister()
+}
+
+// Reopen takes new calls again after a Drain. After Close it does nothing.
+func (e *Endpoint) Reopen() {
+	if e.base.Err() == nil {
+		e.drain.Store(0)
+		e.registerAgain()
+	}
 }
 
 // draining is the Retry-After header while the endpoint refuses new calls.

@@ -61,22 +61,52 @@ func (t *trunk) registrationIs(s registration.Status) {
 	}
 }
 
-// runRegistrations registers every trunk that must be, until the endpoint drains.
-func (e *Endpoint) runRegistrations() {
-	for _, t := range e.trunks {
-		if t.registration != nil {
-			e.registrations.Add(1)
-			if !e.run(func() { defer e.registrations.Done(); t.registration.Run(e.registering, asker{t}) }) {
-				e.registrations.Done()
-			}
-		}
+// shift is a time of being open, between the start or a Reopen and a Drain.
+type shift struct {
+	open   context.Context // ends with the drain
+	close  context.CancelFunc
+	resume chan struct{} // closed by Reopen
+}
+
+func newShift(base context.Context) *shift {
+	s := &shift{resume: make(chan struct{})}
+	s.open, s.close = context.WithCancel(base)
+	return s
+}
+
+// deregister takes the bindings of all trunks back.
+func (e *Endpoint) deregister() { e.shiftNow().close() }
+
+// registerAgain undoes deregister.
+func (e *Endpoint) registerAgain() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if before := e.shift; before.open.Err() != nil {
+		e.shift = newShift(e.base)
+		close(before.resume)
 	}
 }
 
-// awaitDeregistration waits until every binding of ours was taken back, or given up: Timeouts.Goodbye at most.
-func (e *Endpoint) awaitDeregistration() {
-	e.deregister()
-	e.registrations.Wait()
+func (e *Endpoint) shiftNow() *shift {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.shift
+}
+
+// keepRegistered keeps the trunk registered while the endpoint is open, and takes the binding back in the end.
+func (t *trunk) keepRegistered() {
+	for t.life.Err() == nil {
+		now := t.e.shiftNow()
+		ctx, cancel := context.WithCancel(t.life)
+		stop := context.AfterFunc(now.open, cancel)
+		t.registration.Run(ctx, asker{t})
+		stop()
+		cancel()
+		select {
+		case <-t.life.Done():
+		case <-now.resume:
+		}
+	}
 }
 
 // asker sends the requests of a registration.

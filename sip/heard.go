@@ -43,27 +43,32 @@ func (d *Dialog) arrived(req *sip.Request) {
 		}
 		d.tickets[req] = t
 		for earlier, w := range d.acks {
-			w.confirm() // its ACK was lost or overtaken: whoever goes on has heard our 2xx
-			delete(d.acks, earlier)
+			if !w.answers {
+				w.confirm() // its ACK was lost or overtaken: whoever goes on has heard our 2xx
+				delete(d.acks, earlier)
+			}
 		}
 	}
 	d.mu.Unlock()
 	if fresh {
-		d.confirmedLate()
+		d.confirmedLate(req)
 		d.follow(flowOf(req))
 	}
 }
 
-// confirmedLate takes a later request for the ACK of our 2xx. When that ACK is to bring the answer to our offer it gets a
-// little longer: over UDP it may have been overtaken.
-func (d *Dialog) confirmedLate() {
-	if d.caller || d.offer != nil {
+// confirmedLate takes a later request for the ACK of our 2xx; but not where that ACK brings the answer to our offer: it is
+// repeated with our 2xx, however many requests have overtaken it. PRACK and UPDATE may have been sent before our 2xx.
+func (d *Dialog) confirmedLate(req *sip.Request) {
+	if req.Method != sip.PRACK && req.Method != sip.UPDATE && !d.awaitsAnswer() {
 		d.confirm(nil)
-		return
 	}
-	if d.inPhase(answered) {
-		time.AfterFunc(d.e.cfg.Timeouts.T1, func() { d.confirm(nil) })
-	}
+}
+
+// awaitsAnswer reports whether the ACK of our 2xx to their INVITE is to bring the answer to our offer.
+func (d *Dialog) awaitsAnswer() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.caller && d.offer == nil && d.phase == answered && !d.earlyDeal
 }
 
 // ackArrived gives an ACK to whoever waits for it: our 2xx to the first INVITE or to a re-INVITE.
@@ -84,9 +89,10 @@ func (d *Dialog) ackArrived(req *sip.Request) {
 
 // awaitedACK is an ACK that our 2xx to a re-INVITE waits for.
 type awaitedACK struct {
-	body  []byte        // its SDP; written before heard is closed
-	heard chan struct{} // closed by the ACK, or by any later request (W5)
-	then  func()        // called before; must not block
+	answers bool          // it brings the answer to our offer: nothing else may stand for it
+	body    []byte        // its SDP; written before heard is closed
+	heard   chan struct{} // closed by the ACK, or by any later request (W5)
+	then    func()        // called before; must not block
 }
 
 func (w *awaitedACK) confirm() {
@@ -178,7 +184,7 @@ func (d *Dialog) serve(req *sip.Request, tx *sip.ServerTx) {
 	case sip.INFO, sip.REFER, sip.NOTIFY:
 		d.put(d.newRequest(req, tx), release)
 	case sip.PRACK:
-		d.e.reply(req, tx, 481, "") // we never send a provisional response reliably
+		d.pracked(req, tx, release)
 	default:
 		d.e.reply(req, tx, 405, "", Header{"Allow", allow})
 	}
@@ -187,7 +193,7 @@ func (d *Dialog) serve(req *sip.Request, tx *sip.ServerTx) {
 // reinvited serves a re-INVITE (RFC 3261 section 14.2).
 func (d *Dialog) reinvited(req *sip.Request, tx *sip.ServerTx, release func()) {
 	r := d.newRequest(req, tx)
-	if !d.negotiable(r) {
+	if d.refusedAsBrief(r) || !d.negotiable(r) {
 		return
 	}
 	r.watchCancel()
@@ -199,6 +205,9 @@ func (d *Dialog) reinvited(req *sip.Request, tx *sip.ServerTx, release func()) {
 // of life.
 func (d *Dialog) updated(req *sip.Request, tx *sip.ServerTx, release func()) {
 	r := d.newRequest(req, tx)
+	if d.refusedAsBrief(r) {
+		return
+	}
 	if r.Body == nil && len(req.Body()) == 0 {
 		_, _ = r.Respond(200, "", nil)
 		return
@@ -207,6 +216,17 @@ func (d *Dialog) updated(req *sip.Request, tx *sip.ServerTx, release func()) {
 		return
 	}
 	d.put(r, release)
+}
+
+// refusedAsBrief answers a session interval that is too short for us.
+func (d *Dialog) refusedAsBrief(r *Request) bool {
+	d.mu.Lock()
+	least, brief := d.life.wish.tooBrief(r.req)
+	d.mu.Unlock()
+	if brief {
+		_, _ = r.respond(422, "", nil, least)
+	}
+	return brief
 }
 
 // negotiable takes the right to change the session, or answers that it cannot be had now (RFC 3261 section 14.2, RFC 3311
@@ -218,9 +238,14 @@ func (d *Dialog) negotiable(r *Request) bool {
 		return false
 	}
 	later := Header{"Retry-After", fmt.Sprint(rand.IntN(11))} // RFC 3261 section 14.2: between 0 and 10 seconds
-	if d.inPhase(early) {
+	switch d.firstDeal() {
+	case ourOffer:
+		_, _ = r.respond(491, "", nil)
+		return false
+	case theirOffer:
 		_, _ = r.respond(500, "", nil, later)
 		return false
+	case settled:
 	}
 	select {
 	case d.deal <- struct{}{}:
@@ -238,6 +263,29 @@ func (d *Dialog) negotiable(r *Request) bool {
 	}
 	return false
 }
+
+// firstDeal says how far the first offer and answer have come.
+func (d *Dialog) firstDeal() offered {
+	ours := d.caller || d.offer == nil
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.earlyDeal || d.phase == up || d.phase == answered && !ours:
+		return settled
+	case ours:
+		return ourOffer
+	}
+	return theirOffer
+}
+
+// offered is whose offer waits for an answer. The set is closed.
+type offered uint8
+
+const (
+	settled offered = iota
+	ourOffer
+	theirOffer
+)
 
 // put hands a request to the user of the dialog and stays until it is settled; the library ends its transaction then.
 func (d *Dialog) put(r *Request, release func()) {

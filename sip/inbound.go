@@ -1,6 +1,8 @@
 package sip
 
 import (
+	"errors"
+
 	"github.com/emiago/sipgo/sip"
 	"go.uber.org/zap"
 )
@@ -32,8 +34,30 @@ func (e *Endpoint) inbound(req *sip.Request, tx *sip.ServerTx, a *arrival) {
 	if !ok {
 		return
 	}
+	timer, reliability := e.policyOf(origin, device)
+	if least, brief := timer.tooBrief(req); brief {
+		refuse(422, "", least)
+		return
+	}
+	provisional, status := reliability.of(req)
+	switch status {
+	case 420:
+		refuse(status, "", Header{"Unsupported", "100rel"})
+		return
+	case 421:
+		refuse(status, "", Header{"Require", "100rel"})
+		return
+	}
+	if from, ok := origin.(FromTrunk); ok {
+		release, err := e.admit(from)
+		if r := (*Refused)(nil); errors.As(err, &r) {
+			refuse(r.Status, "", append(r.Header, Header{"Warning", `399 cordboard "` + quotedText(r.Reason) + `"`})...)
+			return
+		}
+		defer release()
+	}
 	d := e.called(req, tx, a, origin, device)
-	d.offer = offer
+	d.offer, d.life.wish, d.reliable = offer, timer, provisional
 	reason, cancelled := e.invites.begin(a, d)
 	e.dialogs.add(d)
 	defer d.finish()
@@ -55,7 +79,7 @@ func (e *Endpoint) called(req *sip.Request, tx *sip.ServerTx, a *arrival, origin
 	from, to := req.From(), req.To()
 	d.origin, d.device, d.invite, d.tx, d.first = origin, device, req, tx, a
 	if from, ok := origin.(FromTrunk); ok {
-		d.trunk = e.trunks[from.Trunk]
+		d.trunk = e.sources.named(from.Trunk)
 	}
 	d.local = party{to.DisplayName, *to.Address.Clone(), a.tag}
 	d.remote.display, d.remote.uri = from.DisplayName, *from.Address.Clone()
@@ -78,6 +102,23 @@ func (e *Endpoint) called(req *sip.Request, tx *sip.ServerTx, a *arrival, origin
 		d.unit = device2unit(device)
 	}
 	return d
+}
+
+// policyOf is what we want of whoever calls.
+func (e *Endpoint) policyOf(o Origin, device *Device) (SessionTimer, Reliability) {
+	if from, ok := o.(FromTrunk); ok {
+		if t := e.sources.named(from.Trunk); t != nil {
+			return t.Timer, t.Reliable
+		}
+	}
+	return e.userPolicy(device), Supported
+}
+
+func (e *Endpoint) userPolicy(device *Device) SessionTimer {
+	if device != nil && device.Browser() {
+		return SessionTimer{Min: shortestSession}
+	}
+	return e.cfg.PhoneTimer
 }
 
 // watchTransaction ends the dialog with its transaction while there is no answer; false when it is over already.
@@ -132,10 +173,19 @@ func (d *Dialog) Progress(status int, sdp []byte) error {
 	if d.ctx.Err() != nil {
 		return d.how()
 	}
-	if !d.inPhase(early) {
+	res := d.answerWith(status, "", sdp)
+	d.mu.Lock()
+	begun, acknowledged := d.phase == early, d.reliable.wantsPRACK(sdp)
+	d.mu.Unlock()
+	switch {
+	case !begun:
+		return nil
+	case acknowledged:
+		res.AppendHeader(sip.NewHeader("Require", "100rel"))
+		d.sendReliably(res, sdp)
 		return nil
 	}
-	return d.tx.Respond(d.answerWith(status, "", sdp))
+	return d.tx.Respond(res)
 }
 
 // answerWith makes a response to their INVITE that carries our Contact (RFC 3261 section 12.1.1).
@@ -143,6 +193,7 @@ func (d *Dialog) answerWith(status int, phrase string, sdp []byte) *sip.Response
 	res := d.e.response(d.invite, status, phrase)
 	res.AppendHeader(d.contact())
 	res.AppendHeader(sip.NewHeader("Allow", allow))
+	res.AppendHeader(sip.NewHeader("Supported", supported))
 	if sdp != nil {
 		res.AppendHeader(sip.NewHeader("Content-Type", mimeSDP))
 		res.SetBody(sdp)

@@ -14,7 +14,7 @@ import (
 type Invitation struct {
 	To      Target
 	From    Address
-	Privacy bool     // withhold From: anonymous (RFC 3323) with Privacy: id; the number goes to trunks in P-Asserted-Identity
+	Privacy bool     // withhold From: anonymous (RFC 3323) with Privacy: id; a trunk is told the number where Trunk.Caller says so
 	Offer   []byte   // SDP; nil: the far side's 2xx brings the offer and Invite ACKs with what Answer makes of it
 	Headers []Header // Alert-Info, X-…, anything for the far side
 	// Answer makes the answer for the ACK when Offer was nil (RFC 3261 section 13.2.1).
@@ -110,40 +110,49 @@ func (e *Endpoint) caller(inv Invitation, w *way) (*Dialog, error) {
 	d := e.newDialog(newTag(), newTag(), e.log)
 	d.caller, d.calling, d.provisional = true, make(chan struct{}), make(chan *sip.Response, maxAsks)
 	d.local.tag, d.localSeq = d.name.tag, 1
-	h, err := d.aim(inv.To, w)
+	d.life.wish, d.reliability = e.policyTo(inv.To)
+	h, err := d.aim(inv, w)
 	if err != nil {
 		return nil, err
-	}
-	local, err := e.local(h)
-	if err != nil {
-		return nil, err
-	}
-	host := inv.From.Host
-	if host == "" {
-		host = local.Addr().String()
-	}
-	d.local.display, d.local.uri = quotedText(inv.From.Display), sip.Uri{Scheme: "sip", User: escapeUser(inv.From.User), Host: host}
-	if inv.Privacy {
-		// RFC 3323 section 4.1.1.3.
-		d.local.display, d.local.uri = "Anonymous", sip.Uri{Scheme: "sip", User: "anonymous", Host: "anonymous.invalid"}
 	}
 	d.dialled = unescapeUser(d.target.User)
 	d.network, d.source = h.network, flow{Transport: h.network, Remote: h.remote}
 	return d, nil
 }
 
-// aim sets where the call goes.
-func (d *Dialog) aim(to Target, w *way) (hop, error) {
+// policyTo is what we want of whom we call.
+func (e *Endpoint) policyTo(to Target) (SessionTimer, Reliability) {
 	switch to := to.(type) {
-	case ToDevice:
-		return d.aimAtDevice(to.Device)
 	case ToTrunk:
-		return d.aimAtTrunk(w), nil
+		if t := e.sources.named(to.Trunk); t != nil {
+			return t.Timer, t.Reliable
+		}
+	case ToDevice:
+		return e.userPolicy(&to.Device), Supported
+	}
+	return SessionTimer{}.withDefaults(), Supported
+}
+
+// supported are the option tags that the far side may use towards us.
+func (d *Dialog) supported() string {
+	if d.reliability == Unsupported {
+		return unreliable
+	}
+	return supported
+}
+
+// aim sets where the call goes.
+func (d *Dialog) aim(inv Invitation, w *way) (hop, error) {
+	switch to := inv.To.(type) {
+	case ToDevice:
+		return d.aimAtDevice(inv, to.Device)
+	case ToTrunk:
+		return d.aimAtTrunk(inv, w)
 	}
 	return hop{}, fmt.Errorf("an invitation to nobody: %w", errMisused)
 }
 
-func (d *Dialog) aimAtDevice(dev Device) (hop, error) {
+func (d *Dialog) aimAtDevice(inv Invitation, dev Device) (hop, error) {
 	if _, err := sip.ParseAddressValue(dev.Contact, &d.target, &sip.HeaderParams{}); err != nil {
 		return hop{}, fmt.Errorf("contact of %s: %w", dev.AOR, err)
 	}
@@ -151,7 +160,21 @@ func (d *Dialog) aimAtDevice(dev Device) (hop, error) {
 	f := flow{Transport: dev.Transport, Remote: dev.Remote}
 	d.device, d.bound, d.boundFlow, d.unit = &dev, true, f, device2unit(&dev)
 	d.remote.uri = sip.Uri{Scheme: "sip", User: d.target.User, Host: d.target.Host}
-	return hop{network: dev.Transport, remote: dev.Remote, only: dev.Transport != "udp"}, nil
+	h := hop{network: dev.Transport, remote: dev.Remote, only: dev.Transport != "udp"}
+	host := inv.From.Host
+	if host == "" {
+		local, err := d.e.local(h)
+		if err != nil {
+			return hop{}, err
+		}
+		host = local.Addr().String()
+	}
+	d.local.display, d.local.uri = quotedText(inv.From.Display), sip.Uri{Scheme: "sip", User: escapeUser(inv.From.User), Host: host}
+	if inv.Privacy {
+		// RFC 3323 section 4.1.1.3.
+		d.local.display, d.local.uri = "Anonymous", sip.Uri{Scheme: "sip", User: "anonymous", Host: "anonymous.invalid"}
+	}
+	return h, nil
 }
 
 // call sends the INVITE and reads its responses to the end.
@@ -169,7 +192,7 @@ func (d *Dialog) call(inv Invitation) ([]byte, error) {
 		switch {
 		case err != nil:
 			return nil, err
-		case attempt < maxChallenges && d.ctx.Err() == nil && d.challenged(req, res):
+		case attempt < maxChallenges && d.ctx.Err() == nil && (d.challenged(req, res) || d.brief(res)):
 			d.mu.Lock()
 			d.localSeq++
 			d.mu.Unlock()
@@ -219,17 +242,17 @@ func (d *Dialog) inviteRequest(inv Invitation) (*sip.Request, hop, error) {
 	if !d.bound {
 		h = d.way.hop // the trunk's address, wherever the request URI points
 	}
-	headers := inv.Headers
-	if _, trunk := inv.To.(ToTrunk); trunk && inv.From.User != "" {
-		// The trunk must know who calls even when the callee must not (RFC 3325 section 9.1).
-		local, _ := d.e.local(h)
-		id := sip.Uri{Scheme: "sip", User: escapeUser(inv.From.User), Host: local.Addr().String()}
-		headers = append(headers[:len(headers):len(headers)], Header{"P-Asserted-Identity", "<" + id.String() + ">"})
+	headers := inv.Headers[:len(inv.Headers):len(inv.Headers)]
+	switch {
+	case d.way != nil:
+		headers = append(headers, d.way.shown...)
+	case inv.Privacy:
+		headers = append(headers, Header{"Privacy", "id"})
 	}
-	if inv.Privacy {
-		headers = append(headers[:len(headers):len(headers)], Header{"Privacy", "id"})
+	if d.reliability == Required {
+		headers = append(headers[:len(headers):len(headers)], Header{"Require", "100rel"})
 	}
-	d.dress(req, h, inv.Offer, mimeSDP, headers)
+	d.dress(req, h, inv.Offer, mimeSDP, append(headers[:len(headers):len(headers)], d.timing()...))
 	return req, h, nil
 }
 
@@ -246,12 +269,12 @@ func (d *Dialog) follows(tx *sip.ClientTx, req *sip.Request, inv Invitation) (*s
 			d.answeredSomething()
 			provisional = true
 			if over != nil {
-				d.progressed(res, inv)
+				d.progressed(req, res, inv)
 			}
 		case res := <-tx.Responses():
 			d.answeredSomething()
 			if !res.IsProvisional() {
-				d.progressedBefore(inv)
+				d.progressedBefore(req, inv)
 				return res, nil
 			}
 			provisional = true
@@ -278,11 +301,11 @@ func (d *Dialog) follows(tx *sip.ClientTx, req *sip.Request, inv Invitation) (*s
 }
 
 // progressedBefore takes the provisional responses that arrived before the final one.
-func (d *Dialog) progressedBefore(inv Invitation) {
+func (d *Dialog) progressedBefore(req *sip.Request, inv Invitation) {
 	for d.ctx.Err() == nil {
 		select {
 		case res := <-d.provisional:
-			d.progressed(res, inv)
+			d.progressed(req, res, inv)
 		default:
 			return
 		}
@@ -290,11 +313,14 @@ func (d *Dialog) progressedBefore(inv Invitation) {
 }
 
 // progressed takes a provisional response: it may bring the far side's tag, address and early media.
-func (d *Dialog) progressed(res *sip.Response, inv Invitation) {
+func (d *Dialog) progressed(req *sip.Request, res *sip.Response, inv Invitation) {
 	if res.StatusCode == 100 {
 		return
 	}
 	d.learn(res)
+	if !d.acknowledgeEarly(req, res, inv) {
+		return
+	}
 	if inv.Progress != nil {
 		sdp, _ := sdpOf(res)
 		inv.Progress(res.StatusCode, sdp)
@@ -322,9 +348,12 @@ func (d *Dialog) learn(res *sip.Response) {
 func (d *Dialog) answeredBy(req *sip.Request, res *sip.Response, inv Invitation) ([]byte, error) {
 	d.learn(res)
 	body, _ := sdpOf(res)
+	if body == nil {
+		body = d.earlyAnswer(res)
+	}
 	var answer []byte
 	var late error
-	if inv.Offer == nil && inv.Answer != nil && d.ctx.Err() == nil {
+	if inv.Offer == nil && inv.Answer != nil && !d.prack.answer && d.ctx.Err() == nil {
 		answer, late = inv.Answer(body)
 	}
 	d.mu.Lock()
@@ -335,6 +364,7 @@ func (d *Dialog) answeredBy(req *sip.Request, res *sip.Response, inv Invitation)
 	d.phase = up
 	over := d.over
 	d.mu.Unlock()
+	d.agreed(res)
 	switch {
 	case over: // it crossed our CANCEL: the far side believes in a call
 		if how := d.how(); !how.Remote {

@@ -12,15 +12,16 @@ import (
 
 // allMethods are the methods we know by name; those of allow we serve.
 var allMethods = [...]string{ //nolint:gochecknoglobals // a constant
-	"INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "INFO", "UPDATE", "REFER", "NOTIFY",
-	"MESSAGE", "SUBSCRIBE", "PUBLISH", "PRACK",
+	"INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "INFO", "UPDATE", "REFER", "NOTIFY", "PRACK",
+	"MESSAGE", "SUBSCRIBE", "PUBLISH",
 }
 
 const (
-	allow     = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE, REFER, NOTIFY"
-	accept    = "application/sdp"
-	mimeSDP   = "application/sdp"
-	supported = "" // no option tag is implemented that a peer may require
+	allow      = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE, REFER, NOTIFY, PRACK"
+	accept     = "application/sdp"
+	mimeSDP    = "application/sdp"
+	supported  = "timer, 100rel" // option tags that a peer may require
+	unreliable = "timer"         // to whom provisional responses are not acknowledged
 )
 
 // newTag makes a tag or Call-ID: 130 random bits, so that nobody guesses the name of a dialog.
@@ -111,8 +112,26 @@ func compact(name string) string {
 		return "e"
 	case "Subject":
 		return "s"
+	case "Session-Expires":
+		return "x"
 	}
 	return ""
+}
+
+// lists reports whether a header field has the token in its list.
+func lists(m fields, name, token string) bool {
+	short := compact(name)
+	for _, h := range m.Headers() {
+		if !is(h, name, short) {
+			continue
+		}
+		for t := range strings.SplitSeq(h.Value(), ",") {
+			if strings.EqualFold(strings.TrimSpace(t), token) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // splitList takes a comma-separated header value apart (RFC 3261 section 7.3.1).
@@ -241,10 +260,10 @@ var phrases = map[int]string{ //nolint:gochecknoglobals // a constant
 	200: "OK", 202: "Accepted", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
 	405: "Method Not Allowed", 407: "Proxy Authentication Required", 408: "Request Timeout",
 	413: "Request Entity Too Large", 415: "Unsupported Media Type", 416: "Unsupported URI Scheme",
-	420: "Bad Extension", 423: "Interval Too Brief", 480: "Temporarily Unavailable",
+	420: "Bad Extension", 421: "Extension Required", 422: "Session Interval Too Small", 423: "Interval Too Brief", 480: "Temporarily Unavailable",
 	481: "Call/Transaction Does Not Exist", 482: "Loop Detected", 483: "Too Many Hops", 486: "Busy Here",
 	487: "Request Terminated", 488: "Not Acceptable Here", 489: "Bad Event", 491: "Request Pending",
-	500: "Server Internal Error", 501: "Not Implemented", 503: "Service Unavailable",
+	500: "Server Internal Error", 501: "Not Implemented", 503: "Service Unavailable", 504: "Server Time-out",
 	505: "Version Not Supported", 513: "Message Too Large", 600: "Busy Everywhere", 603: "Decline",
 	606: "Not Acceptable",
 }

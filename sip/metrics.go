@@ -15,6 +15,7 @@ type metrics struct {
 	dropped    *prometheus.CounterVec        // by reason: messages thrown away before parsing
 	panics     prometheus.Counter
 	movedOn    *prometheus.CounterVec // by trunk and reason: calls that went to the next hop
+	limited    *prometheus.CounterVec // by trunk, direction and why: calls that a limit refused
 	dns        *prometheus.CounterVec // by what became of it: questions to DNS
 }
 
@@ -34,6 +35,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 	m.movedOn = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "cordboard_trunk_moved_on_total", Help: "Calls that went to the next hop of their trunk, by why."}, []string{"trunk", "why"})
+	m.limited = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "cordboard_trunk_refused_total", Help: "Calls that a limit of their trunk refused."}, []string{"trunk", "direction", "why"})
 	m.dns = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "cordboard_sip_dns_total", Help: "Questions to DNS, by what became of them."}, []string{"answer"})
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -41,7 +44,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	for _, method := range append(allMethods[:], "other") {
 		m.requests[method] = requests.WithLabelValues(method)
 	}
-	r.MustRegister(m.dialogs, m.devices, m.goroutines, requests, m.dropped, m.panics, m.movedOn, m.dns)
+	r.MustRegister(m.dialogs, m.devices, m.goroutines, requests, m.dropped, m.panics, m.movedOn, m.limited, m.dns)
 	return m
 }
 

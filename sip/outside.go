@@ -22,6 +22,7 @@ type way struct {
 	hop    hop
 	target sip.Uri
 	routes []sip.Uri
+	shown  []Header    // who calls
 	heard  func()      // called when the hop has answered anything
 	silent atomic.Bool // it has not, and the call went to the next one
 	cancel sync.Once   // of an INVITE that a silent hop has after all
@@ -37,13 +38,28 @@ var errSilence = errors.New("no answer, not even 100 Trying")
 // loop of the first (RFC 3261 section 8.2.2.2), and its late answer is acknowledged and hung up like any that crosses a
 // CANCEL.
 func (e *Endpoint) inviteOutside(ctx context.Context, inv Invitation, to ToTrunk) (*Dialog, []byte, error) {
-	t, ok := e.trunks[to.Trunk]
-	if !ok {
+	t := e.sources.named(to.Trunk)
+	if t == nil {
 		return nil, nil, cannot(fmt.Errorf("no trunk %q", to.Trunk))
 	}
 	if t.targets == nil {
 		return nil, nil, cannot(fmt.Errorf("trunk %s has no target", t.Name))
 	}
+	release, err := t.admitOut(to.Number)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, answer, err := t.tryEach(ctx, inv, to)
+	if err != nil {
+		release()
+		return nil, nil, err
+	}
+	context.AfterFunc(d.ctx, release)
+	return d, answer, nil
+}
+
+// tryEach places the call at one hop after the other.
+func (t *trunk) tryEach(ctx context.Context, inv Invitation, to ToTrunk) (*Dialog, []byte, error) {
 	hops, routes, err := t.plan(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -53,7 +69,8 @@ func (e *Endpoint) inviteOutside(ctx context.Context, inv Invitation, to ToTrunk
 	}
 	for i, h := range hops {
 		last := i == len(hops)-1
-		d, answer, err := t.try(ctx, inv, &way{trunk: t, hop: t.hop(h), target: t.requestURI(to, h), routes: routes}, last)
+		host, port := t.addressee(h)
+		d, answer, err := t.try(ctx, inv, &way{trunk: t, hop: t.hop(h), target: t.requestURI(to.Number, host, port), routes: routes}, last)
 		o, known := outcomeOf(err)
 		if known && (err == nil || ctx.Err() == nil) {
 			t.targets.Report(h, o)
@@ -61,9 +78,9 @@ func (e *Endpoint) inviteOutside(ctx context.Context, inv Invitation, to ToTrunk
 		if !known || !o.Next() || last || ctx.Err() != nil {
 			return d, answer, err
 		}
-		e.metrics.movedOn.WithLabelValues(t.Name, whyNext(o)).Inc()
+		t.e.metrics.movedOn.WithLabelValues(t.Name, whyNext(o)).Inc()
 		t.log.Warn("call goes to the next hop", zap.Stringer("hop", h), zap.Stringer("next", hops[i+1]), zap.Error(err))
-		if retry, draining := e.draining(); draining {
+		if retry, draining := t.e.draining(); draining {
 			return nil, nil, &Refused{Status: 503, Reason: phraseOf(503), Header: []Header{retry}}
 		}
 	}
@@ -87,12 +104,6 @@ func (t *trunk) try(ctx context.Context, inv Invitation, w *way, last bool) (*Di
 	defer limit.Stop()
 	w.heard = sync.OnceFunc(func() { limit.Stop() })
 	return t.e.place(trying, inv, w)
-}
-
-// requestURI is whom a hop is asked for.
-func (t *trunk) requestURI(to ToTrunk, h targets.Hop) sip.Uri {
-	host, port := t.addressee(h)
-	return sipURI(escapeUser(to.Number), host, port)
 }
 
 // outcomeOf says what an error of a request means for the hop it went to; nil is an answer that was taken. Of a request
@@ -143,11 +154,23 @@ func whyNext(o targets.Outcome) string {
 	return strconv.Itoa(o.Status)
 }
 
-// aimAtTrunk sets where the call goes.
-func (d *Dialog) aimAtTrunk(w *way) hop {
+// aimAtTrunk sets where the call goes, and who is shown to call.
+func (d *Dialog) aimAtTrunk(inv Invitation, w *way) (hop, error) {
+	shown, err := w.trunk.show(inv, w.hop)
+	if err != nil {
+		return hop{}, err
+	}
+	from, err := fromOf(shown)
+	if err != nil {
+		return hop{}, err
+	}
+	d.local.display, d.local.uri = from.display, from.uri
+	for _, h := range shown.Headers {
+		w.shown = append(w.shown, Header{h.Name, h.Value})
+	}
 	d.way, d.trunk, d.target, d.routes = w, w.trunk, w.target, w.routes
-	d.remote.uri = sip.Uri{Scheme: "sip", User: d.target.User, Host: d.target.Host}
-	return w.hop
+	d.remote.uri = w.target
+	return w.hop, nil
 }
 
 // answeredSomething notes a sign of life of the far side.
@@ -163,10 +186,10 @@ func (d *Dialog) passedOver() bool { return d.way != nil && d.way.silent.Load() 
 // letGo ends the transaction of an INVITE that a silent hop was passed over with: repeated to it, it would ring when the hop
 // comes back, within 32 s. strayResponse sees to whatever it answers to those that it may have got.
 func (d *Dialog) letGo(tx *sip.ClientTx, req *sip.Request) error {
-	tx.Terminate()
 	d.mu.Lock()
 	d.placed = req
 	d.mu.Unlock()
+	tx.Terminate() // a 2xx that came in this moment comes again until it is acknowledged
 	return d.failed(&Refused{Status: 408, Reason: phraseOf(408), Err: errSilence})
 }
 

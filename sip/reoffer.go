@@ -9,35 +9,63 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
+// terms is how one side's session description comes about: what we offer, and what we make of theirs. The functions are
+// called while nobody else negotiates the session.
+type terms struct {
+	offer  func() (sdp []byte, err error)                 // nil: the far side's 2xx brings the offer
+	accept func(theirs []byte) (answer []byte, err error) // what it returns goes into the ACK
+}
+
 // Reoffer changes the session by a re-INVITE and returns the answer. One at a time: a second call waits for the first.
 // When both sides asked at once (491) it waits as RFC 3261 section 14.1 says and tries again. The error is *Refused (the
 // session is then as before), *Ended, or the cause of ctx.
 func (d *Dialog) Reoffer(ctx context.Context, sdp []byte) (answer []byte, err error) {
-	return d.renegotiate(ctx, sdp, nil)
+	got := make(chan []byte, maxGlares)
+	err = d.renegotiate(ctx, &terms{
+		offer:  func() ([]byte, error) { return sdp, nil },
+		accept: func(theirs []byte) ([]byte, error) { got <- theirs; return nil, nil },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return <-got, nil
 }
 
 // ReofferLate changes the session by a re-INVITE without an offer: the far side's 2xx brings the offer, and answer makes
 // what the ACK carries. It returns that offer.
 func (d *Dialog) ReofferLate(ctx context.Context, answer func(offer []byte) ([]byte, error)) (offer []byte, err error) {
-	return d.renegotiate(ctx, nil, answer)
+	got := make(chan []byte, maxGlares)
+	err = d.renegotiate(ctx, &terms{accept: func(theirs []byte) ([]byte, error) { got <- theirs; return answer(theirs) }})
+	if err != nil {
+		return nil, err
+	}
+	return <-got, nil
 }
 
-func (d *Dialog) renegotiate(ctx context.Context, sdp []byte, late func([]byte) ([]byte, error)) ([]byte, error) {
+// Refresh says how the session is offered again as it is, and what is done with the answer: by that a session timer is
+// kept with a far side that knows no UPDATE (RFC 4028 section 7.4). The functions are called while nobody else negotiates.
+func (d *Dialog) Refresh(offer func() ([]byte, error), accept func(answer []byte) error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.terms = &terms{offer: offer, accept: func(theirs []byte) ([]byte, error) { return nil, accept(theirs) }}
+}
+
+func (d *Dialog) renegotiate(ctx context.Context, t *terms) error {
 	for attempt := 1; ; attempt++ {
-		body, err := d.reinvite(ctx, sdp, late)
+		err := d.reinvite(ctx, t)
 		var r *Refused
 		if !errors.As(err, &r) || r.Status != 491 || attempt == maxGlares {
-			return body, err
+			return err
 		}
 		pause := time.NewTimer(d.glare())
 		select {
 		case <-pause.C:
 		case <-ctx.Done():
 			pause.Stop()
-			return nil, context.Cause(ctx)
+			return context.Cause(ctx)
 		case <-d.ctx.Done():
 			pause.Stop()
-			return nil, d.how()
+			return d.how()
 		}
 	}
 }
@@ -54,48 +82,53 @@ func (d *Dialog) glare() time.Duration {
 	return time.Duration(rand.IntN(201)) * 10 * time.Millisecond
 }
 
-// reinvite is one attempt. When ctx ends first the re-INVITE is seen through by the endpoint: a session must not be left
-// half changed without an ACK.
-func (d *Dialog) reinvite(ctx context.Context, sdp []byte, late func([]byte) ([]byte, error)) ([]byte, error) {
+// takeDeal waits for the right to negotiate the session.
+func (d *Dialog) takeDeal(ctx context.Context) error {
 	select {
 	case d.deal <- struct{}{}:
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	case <-d.ctx.Done():
-		return nil, d.how()
+		return d.how()
 	}
 	d.setDealOurs(true)
-	type outcome struct {
-		body []byte
-		err  error
+	return nil
+}
+
+func (d *Dialog) giveDeal() {
+	d.setDealOurs(false)
+	<-d.deal
+}
+
+// reinvite is one attempt. When ctx ends first the re-INVITE is seen through by the endpoint: a session must not be left
+// half changed without an ACK.
+func (d *Dialog) reinvite(ctx context.Context, t *terms) error {
+	if err := d.takeDeal(ctx); err != nil {
+		return err
 	}
-	done := make(chan outcome, 1)
+	done := make(chan error, 1)
 	started := d.e.run(func() {
-		defer func() {
-			d.setDealOurs(false)
-			<-d.deal
-		}()
+		defer d.giveDeal()
 		seen, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.e.cfg.Timeouts.Reoffer)
 		defer cancel()
-		body, err := d.exchange(seen, sdp, late)
-		done <- outcome{body, err}
+		done <- d.exchange(seen, t)
 	})
 	if !started {
-		<-d.deal
-		return nil, &Ended{Why: Stopped}
+		d.giveDeal()
+		return &Ended{Why: Stopped}
 	}
 	select {
-	case o := <-done:
-		return o.body, o.err
+	case err := <-done:
+		return err
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return context.Cause(ctx)
 	case <-d.ctx.Done():
 	}
 	select {
-	case o := <-done:
-		return o.body, o.err
+	case err := <-done:
+		return err
 	default:
-		return nil, d.how()
+		return d.how()
 	}
 }
 
@@ -105,38 +138,43 @@ func (d *Dialog) setDealOurs(ours bool) {
 	d.dealOurs = ours
 }
 
-// exchange sends a re-INVITE, answers one challenge, acknowledges a 2xx.
-func (d *Dialog) exchange(ctx context.Context, sdp []byte, late func([]byte) ([]byte, error)) ([]byte, error) {
+// exchange sends a re-INVITE, answers a challenge or two, acknowledges a 2xx.
+func (d *Dialog) exchange(ctx context.Context, t *terms) error {
+	var sdp []byte
+	if t.offer != nil {
+		var err error
+		if sdp, err = t.offer(); err != nil {
+			return err
+		}
+	}
 	for attempt := 0; ; attempt++ {
 		if !d.inPhase(up) {
-			return nil, errMisused
+			return errMisused
 		}
 		req, h, err := d.compose(ctx, "INVITE", 0)
 		if err != nil {
-			return nil, &Refused{Status: 503, Reason: phraseOf(503), Err: err}
+			return &Refused{Status: 503, Reason: phraseOf(503), Err: err}
 		}
-		d.dress(req, h, sdp, mimeSDP, nil)
+		d.dress(req, h, sdp, mimeSDP, d.timing())
 		res, err := d.finalOf(ctx, req, h)
 		if err != nil {
 			d.fatal(err)
-			return nil, err
+			return err
 		}
-		if attempt < maxChallenges && d.challenged(req, res) {
+		if attempt < maxChallenges && (d.challenged(req, res) || d.brief(res)) {
 			continue
 		}
 		if res.StatusCode >= 300 {
 			err := refusal(res)
 			d.fatal(err)
-			return nil, err
+			return err
 		}
 		d.refreshTarget(res)
+		d.agreed(res)
 		body, _ := sdpOf(res)
-		var answer []byte
-		if late != nil {
-			answer, err = late(body)
-		}
+		answer, err := t.accept(body)
 		d.acknowledge(ctx, req, answer)
-		return body, err
+		return err
 	}
 }
 

@@ -32,7 +32,7 @@ func (d *Dialog) newRequest(req *sip.Request, tx *sip.ServerTx) *Request {
 		d: d, req: req, tx: tx, taken: make(chan struct{}), settled: make(chan struct{}), withdrawn: make(chan struct{}),
 	}
 	switch req.Method {
-	case sip.INVITE, sip.UPDATE:
+	case sip.INVITE, sip.UPDATE, sip.PRACK:
 		r.Body, r.wrongBody = sdpOf(req)
 	default:
 		if b := req.Body(); len(b) > 0 {
@@ -94,7 +94,7 @@ func (r *Request) respond(status int, phrase string, body []byte, headers ...Hea
 // untilACK sends a 2xx to a re-INVITE and repeats it until its ACK.
 func (r *Request) untilACK(res *sip.Response) ([]byte, error) {
 	d, n := r.d, r.req.CSeq().SeqNo
-	w := &awaitedACK{heard: make(chan struct{}), then: r.giveBack}
+	w := &awaitedACK{answers: r.Body == nil, heard: make(chan struct{}), then: r.giveBack}
 	d.mu.Lock()
 	if d.acks == nil {
 		d.acks = map[uint32]*awaitedACK{}
@@ -128,7 +128,7 @@ func (r *Request) giveBack() {
 // received, a transfer is declined.
 func (r *Request) fallback() {
 	switch r.Method {
-	case "INVITE", "UPDATE":
+	case "INVITE", "UPDATE", "PRACK":
 		_, _ = r.respond(488, "", nil)
 	case "REFER":
 		_, _ = r.respond(603, "", nil)
@@ -143,6 +143,8 @@ func (d *Dialog) answerTo(req *sip.Request, status int, phrase string, body []by
 	if status < 300 && (req.Method == sip.INVITE || req.Method == sip.UPDATE) {
 		res.AppendHeader(d.contact())
 		res.AppendHeader(sip.NewHeader("Allow", allow))
+		res.AppendHeader(sip.NewHeader("Supported", supported))
+		d.agree(req, res)
 	}
 	for _, h := range headers {
 		res.AppendHeader(sip.NewHeader(clean(h.Name), clean(h.Value)))

@@ -87,24 +87,30 @@ func (d *Dialog) hop(ctx context.Context, next *sip.Uri, network string) (hop, e
 // ask sends a request inside the dialog, answers one challenge, and returns the 2xx; everything else is *Refused or the
 // cause of ctx. 481 and 408 end the dialog (RFC 3261 section 12.2.1.2).
 func (d *Dialog) ask(ctx context.Context, method string, body []byte, kind string, headers []Header) (*sip.Response, error) {
+	res, err := d.final(ctx, method, body, kind, func() []Header { return headers })
+	if err == nil && res.StatusCode >= 300 {
+		err = refusal(res)
+	}
+	if err != nil {
+		d.fatal(err)
+		return nil, err
+	}
+	return res, nil
+}
+
+// final sends a request inside the dialog, answers one challenge, and returns the final response.
+func (d *Dialog) final(ctx context.Context, method string, body []byte, kind string, headers func() []Header) (*sip.Response, error) {
 	for attempt := 0; ; attempt++ {
 		req, h, err := d.compose(ctx, method, 0)
 		if err != nil {
 			return nil, &Refused{Status: 503, Reason: phraseOf(503), Err: err}
 		}
-		d.dress(req, h, body, kind, headers)
+		d.dress(req, h, body, kind, headers())
 		res, err := d.e.ask(ctx, req, h)
 		if err == nil && attempt < maxChallenges && d.challenged(req, res) {
 			continue
 		}
-		if err == nil && res.StatusCode >= 300 {
-			err = refusal(res)
-		}
-		if err != nil {
-			d.fatal(err)
-			return nil, err
-		}
-		return res, nil
+		return res, err
 	}
 }
 
@@ -117,6 +123,7 @@ func (d *Dialog) dress(req *sip.Request, h hop, body []byte, kind string, header
 		d.mu.Unlock()
 		req.AppendHeader(d.e.contact(user, h))
 		req.AppendHeader(sip.NewHeader("Allow", allow))
+		req.AppendHeader(sip.NewHeader("Supported", d.supported()))
 	case sip.ACK, sip.CANCEL, sip.BYE, sip.OPTIONS, sip.INFO, sip.REGISTER, sip.SUBSCRIBE, sip.MESSAGE, sip.PRACK, sip.PUBLISH:
 	}
 	for _, hd := range headers {
@@ -129,11 +136,18 @@ func (d *Dialog) dress(req *sip.Request, h hop, body []byte, kind string, header
 	d.authorize(req)
 }
 
-// fatal ends the dialog when an error says that the far side does not have it any more.
+// fatal ends the dialog when an error says that the far side does not have it any more. One that did not answer gets a
+// BYE: it may be our request that was lost.
 func (d *Dialog) fatal(err error) {
 	var r *Refused
-	if errors.As(err, &r) && (r.Status == 481 || r.Status == 408) {
-		d.left(&Ended{Remote: true, Why: HungUp, Status: r.Status, Reason: r.Reason})
+	if !errors.As(err, &r) {
+		return
+	}
+	switch end := (&Ended{Remote: true, Why: HungUp, Status: r.Status, Reason: r.Reason}); r.Status {
+	case 481:
+		d.left(end)
+	case 408:
+		d.leave(end, 408, "")
 	}
 }
 

@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"reflect"
+	"slices"
 
 	"github.com/emiago/sipgo/sip"
 	"go.uber.org/zap"
 
 	"github.com/cordboard/cordboard/sip/digest"
+	"github.com/cordboard/cordboard/sip/limits"
 	"github.com/cordboard/cordboard/sip/registration"
 	"github.com/cordboard/cordboard/sip/targets"
 )
@@ -20,30 +23,101 @@ type trunk struct {
 	log     *zap.Logger
 	targets *targets.Targets // nil: for incoming calls only
 	client  *digest.Client   // answers the challenges of its far side
+	limits  *limits.Limits
 
 	registration *registration.Registration // nil: it needs none
 	told         registration.Status        // what was logged last; owned by registration.Run
+
+	life   context.Context // ends when a reload replaces the trunk, or the endpoint closes
+	stop   context.CancelFunc
+	before *trunk        // whose place it takes at a reload; nil: nobody's
+	gone   chan struct{} // closed when its binding was taken back
 }
 
-// openTrunks makes the trunks; runTrunks then looks after them.
-func (e *Endpoint) openTrunks() {
-	e.resolver = targets.NewResolver(targets.ResolverConfig{DNS: e.cfg.DNS, Family: e.family(), Told: e.metrics.resolved})
-	e.trunks = make(map[string]*trunk, len(e.cfg.Trunks))
-	for i := range e.cfg.Trunks {
-		c := &e.cfg.Trunks[i]
-		t := &trunk{Trunk: c, e: e, log: e.log.With(zap.String("trunk", c.Name)), client: &digest.Client{Username: c.Username, Password: c.Password}}
-		if len(c.Targets) > 0 {
-			t.targets = targets.New(targets.Config{
-				Targets: c.Targets, Resolver: e.resolver, Probe: targets.Probe{Interval: c.Probe},
-				Told: targets.Told{Changed: t.changed, Known: func(h targets.Hop, known bool) { e.sources.hop(c, h.Addr.Addr(), known) }},
-			})
+// trunksFrom makes the trunks of a configuration. One that is as it was before goes on; fresh are the others, still to be
+// run. After an error nothing has begun.
+func (e *Endpoint) trunksFrom(all []Trunk, before []*trunk) (now, fresh []*trunk, err error) {
+	for _, c := range all {
+		if _, err := limits.New(c.Limits); err != nil {
+			return nil, nil, fmt.Errorf("trunk %s: limits: %w", c.Name, err)
 		}
-		if c.Register.Expires > 0 && t.targets != nil {
-			t.registration = t.newRegistration()
-		}
-		e.trunks[c.Name] = t
 	}
+	for _, c := range slices.Clone(all) {
+		c.Timer = c.Timer.withDefaults()
+		var old *trunk
+		if i := slices.IndexFunc(before, func(t *trunk) bool { return t.Name == c.Name }); i >= 0 {
+			old = before[i]
+		}
+		if old != nil && reflect.DeepEqual(*old.Trunk, c) {
+			now = append(now, old)
+			continue
+		}
+		t := e.newTrunk(&c, old)
+		now, fresh = append(now, t), append(fresh, t)
+	}
+	return now, fresh, nil
+}
+
+// newTrunk makes a trunk, which run looks after.
+func (e *Endpoint) newTrunk(c *Trunk, before *trunk) *trunk {
+	t := &trunk{
+		Trunk: c, e: e, log: e.log.With(zap.String("trunk", c.Name)), before: before, gone: make(chan struct{}),
+		client: &digest.Client{Username: c.Username, Password: c.Password},
+	}
+	if before != nil {
+		t.limits = before.limits // its calls are counted on
+	} else {
+		t.limits = &limits.Limits{}
+	}
+	t.life, t.stop = context.WithCancel(e.lines)
+	if len(c.Targets) > 0 {
+		t.targets = targets.New(targets.Config{
+			Targets: c.Targets, Resolver: e.resolver, Probe: targets.Probe{Interval: c.Probe},
+			Told: targets.Told{Changed: t.changed, Known: func(h targets.Hop, known bool) { e.sources.hop(t, h.Addr.Addr(), known) }},
+		})
+	}
+	if c.Register.Expires > 0 && t.targets != nil {
+		t.registration = t.newRegistration()
+	}
+	return t
+}
+
+// openTrunks makes and runs the trunks of the configuration.
+func (e *Endpoint) openTrunks() error {
+	e.resolver = targets.NewResolver(targets.ResolverConfig{DNS: e.cfg.DNS, Family: e.family(), Told: e.metrics.resolved})
+	all, _, err := e.trunksFrom(e.cfg.Trunks, nil)
+	if err != nil {
+		return err
+	}
+	e.sources.configured.Store(newNetworks(all, e.cfg.PhoneNetworks))
 	e.cfg.Metrics.MustRegister(newGauges(e))
+	return nil
+}
+
+// run probes the trunk's hops, and keeps their names resolved and the trunk registered, until it is stopped.
+func (t *trunk) run() {
+	e, before := t.e, t.before
+	t.before = nil
+	_ = t.limits.Change(t.Trunk.Limits) // checked by trunksFrom
+	if t.targets != nil {
+		e.run(func() { t.targets.Watch(t.life, t.probe) })
+	}
+	if t.registration == nil {
+		close(t.gone)
+		return
+	}
+	e.registrations.Add(1)
+	registered := e.run(func() {
+		defer e.registrations.Done()
+		defer close(t.gone)
+		if before != nil { // taken back later, its binding would be ours
+			<-before.gone
+		}
+		t.keepRegistered()
+	})
+	if !registered {
+		e.registrations.Done()
+	}
 }
 
 // family is which addresses can be reached: those of the listeners' families, because answers come to a listener.
@@ -61,16 +135,6 @@ func (e *Endpoint) family() targets.Family {
 		return targets.IPv6Only
 	}
 	return targets.AnyFamily
-}
-
-// runTrunks probes the hops of every trunk, and keeps their names resolved, until the endpoint ends.
-func (e *Endpoint) runTrunks() {
-	for _, t := range e.trunks {
-		if t.targets != nil {
-			e.run(func() { t.targets.Watch(e.base, t.probe) })
-		}
-	}
-	e.runRegistrations()
 }
 
 // changed says that a hop was taken out of use, or is used again.
@@ -134,18 +198,20 @@ func (t *trunk) addressee(h targets.Hop) (host string, port int) {
 
 // TrunkStatus is a trunk as people see it.
 type TrunkStatus struct {
-	Name string
-	Hops []targets.Status // none: it is for incoming calls only, or its name could not be resolved
+	Name        string
+	Calls, Most int              // how many there are, and may be; Most 0: any number
+	Hops        []targets.Status // none: it is for incoming calls only, or its name could not be resolved
 	// Registration is how it is registered at its carrier; nil: it need not be.
 	Registration *registration.Status
 }
 
 // Trunks says how the trunks stand, in the order of the configuration.
 func (e *Endpoint) Trunks() []TrunkStatus {
-	all := make([]TrunkStatus, 0, len(e.cfg.Trunks))
-	for i := range e.cfg.Trunks {
-		t := e.trunks[e.cfg.Trunks[i].Name]
+	trunks := e.sources.configured.Load().trunks
+	all := make([]TrunkStatus, 0, len(trunks))
+	for _, t := range trunks {
 		s := TrunkStatus{Name: t.Name}
+		s.Calls, s.Most = t.limits.Active()
 		if t.targets != nil {
 			s.Hops = t.targets.Statuses()
 		}

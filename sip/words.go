@@ -68,6 +68,7 @@ const (
 	NoACK     Why = "no-ack"    // our 2xx was never acknowledged
 	FlowLost  Why = "flow-lost" // the browser's socket went and did not come back
 	TimedOut  Why = "timed-out" // no answer at all to our INVITE
+	Expired   Why = "expired"   // nobody refreshed the session in time (RFC 4028)
 	Broken    Why = "broken"    // transport error, a panic, anything that should not happen
 	Stopped   Why = "stopped"   // the endpoint was closed
 )
@@ -108,6 +109,7 @@ type Refused struct {
 	Reason string   // the reason phrase
 	Header []Header // the header fields of the response: Retry-After, Contact, Reason, Warning …
 	Err    error    // what happened when the response is ours (408, 503)
+	Ours   bool     // a limit of the trunk refused it; Reason says which
 }
 
 func (r *Refused) Error() string {

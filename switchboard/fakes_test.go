@@ -31,6 +31,7 @@ type fakeLeg struct {
 	mu             sync.Mutex
 	hears          call.Source // guarded by mu, as are all below
 	rung, answered int
+	early          int
 	hangups        []call.Ending
 	digits         string
 }
@@ -51,6 +52,10 @@ func (l *fakeLeg) Hear(s call.Source)       { l.locked(func() { l.hears = s }) }
 func (l *fakeLeg) Digits(tones string)      { l.locked(func() { l.digits += tones }) }
 func (l *fakeLeg) Ring(context.Context) error {
 	l.locked(func() { l.rung++ })
+	return context.Cause(l.ctx)
+}
+func (l *fakeLeg) Early(context.Context) error {
+	l.locked(func() { l.early++ })
 	return context.Cause(l.ctx)
 }
 func (l *fakeLeg) Answer(ctx context.Context) error {
@@ -106,6 +111,7 @@ type house struct {
 	events                         []call.Event
 	onEvent                        func(call.Event)
 	silent                         bool
+	early                          bool // the called party's side plays something before the answer
 }
 
 func (h *house) HasQueue(name string) bool { return name == "Service" }
@@ -115,10 +121,11 @@ func (h *house) AgentOfUser(user string) (string, bool) {
 }
 
 const (
-	mainNumber  = call.Number("+358293000100")
-	annasNumber = call.Number("+358293001001")
-	forwarded   = call.Number("+358293000200")
-	aCustomer   = call.Number("+358400000001")
+	mainNumber   = call.Number("+358293000100")
+	annasNumber  = call.Number("+358293001001")
+	forwarded    = call.Number("+358293000200")
+	beforeAnswer = call.Number("+358293000300")
+	aCustomer    = call.Number("+358400000001")
 )
 
 func newHouse(t *testing.T) *house {
@@ -130,11 +137,12 @@ func newHouse(t *testing.T) *house {
 	h.desk.Watch(func(agent.Status) { h.queue.Changed() })
 	metrics := prometheus.NewRegistry()
 	plan := routing.Plan{Region: "FI", Exits: []routing.Exit{{Prefix: "+", Trunk: "carrier"}}, Numbers: map[call.Number]routing.Entry{
-		mainNumber:  {To: routing.ToQueue{Queue: "Service"}, Flow: "Smart"},
-		annasNumber: {To: routing.ToAgent{Agent: "anna"}},
-		"1001":      {To: routing.ToAgent{Agent: "anna"}},
-		"1002":      {To: routing.ToAgent{Agent: "bo"}},
-		forwarded:   {To: routing.ToNumber{Trunk: "carrier", Number: "+358501", Shown: forwarded}},
+		mainNumber:   {To: routing.ToQueue{Queue: "Service"}, Flow: "Smart"},
+		annasNumber:  {To: routing.ToAgent{Agent: "anna"}},
+		"1001":       {To: routing.ToAgent{Agent: "anna"}},
+		"1002":       {To: routing.ToAgent{Agent: "bo"}},
+		beforeAnswer: {To: routing.ToQueue{Queue: "Service", Early: true}},
+		forwarded:    {To: routing.ToNumber{Trunk: "carrier", Number: "+358501", Shown: forwarded}},
 	}}
 	h.Switchboard = New(Parts{Dialer: h, Router: routing.New(plan, h, h, routing.Settings{}, zaptest.NewLogger(t), metrics), Queues: h.queue, Desk: h.desk,
 		Ledger: h, Identifier: h, Witness: h, Sounds: h, Log: zaptest.NewLogger(t), Metrics: metrics})
@@ -151,6 +159,7 @@ func (h *house) works(ids ...string) {
 func (h *house) close() { h.queue.Close(); h.desk.Close() }
 
 func (h *house) Arrival(string) call.Source { return named("welcome") }
+func (h *house) Ringback() call.Source      { return named("ringback") }
 func (h *house) Music(string) call.Source {
 	if h.silent {
 		panic("no music")
@@ -188,6 +197,9 @@ func (h *house) Dial(ctx context.Context, i Invitation) (call.Leg, error) {
 		return nil, context.Cause(ctx)
 	}
 	i.Rings()
+	if h.early && i.Early != nil {
+		i.Early(named("announcement"))
+	}
 	after, will := h.answers[who]
 	if why, no := h.refuses[who]; no {
 		select {

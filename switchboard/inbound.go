@@ -17,13 +17,15 @@ type Arrival struct {
 	ID      call.ID
 	Trunk   string
 	Dialled call.Number
-	Caller  call.Party
-	At      time.Time // when the INVITE came
+	// Diverted is whom the caller dialled, when somebody sent the call on to us; empty: nobody did.
+	Diverted call.Number
+	Caller   call.Party
+	At       time.Time // when the INVITE came
 }
 
 // Inbound tells the story of a call from outside. It returns when the call is over and its record is with the ledger.
 func (s *Switchboard) Inbound(customer call.Leg, a Arrival) {
-	c := s.begin(customer, call.Record{ID: a.ID, Direction: call.Inbound, Trunk: a.Trunk, Customer: a.Caller, Dialled: a.Dialled, Started: a.At})
+	c := s.begin(customer, call.Record{ID: a.ID, Direction: call.Inbound, Trunk: a.Trunk, Customer: a.Caller, Dialled: a.Dialled, Diverted: a.Diverted, Started: a.At})
 	defer c.end()
 
 	entry, ok := s.Router.Look(a.Dialled)
@@ -70,12 +72,12 @@ func (c *story) refuse(d routing.Refuse) {
 	c.ended(d.Ending)
 }
 
-// queue answers the caller, lets him wait, and rings one agent after another until one takes him or he leaves.
+// queue lets the caller in, lets him wait, and rings one agent after another until one takes him or he leaves.
 func (c *story) queue(d routing.ToQueue) {
 	customer := c.teller
 	settings, _ := c.Queues.Settings(d.Queue)
 	customer.Audio().Hear(c.Sounds.Arrival(d.Queue))
-	if err := customer.Answer(customer.Context()); err != nil {
+	if err := c.admit(d); err != nil {
 		return
 	}
 	ctx := customer.Context()
@@ -100,6 +102,14 @@ func (c *story) queue(d routing.ToQueue) {
 			return
 		}
 	}
+}
+
+// admit lets the caller hear the queue: answered, or before the answer where the plan says so.
+func (c *story) admit(d routing.ToQueue) error {
+	if d.Early {
+		return c.teller.Early(c.teller.Context())
+	}
+	return c.teller.Answer(c.teller.Context())
 }
 
 // turn rings the agent whose turn it is; true when the call is over, false when the caller waits on.
@@ -192,7 +202,7 @@ func (c *story) forward(d routing.ToNumber) {
 	ctx, cancel := context.WithTimeoutCause(c.teller.Context(), c.Settings.Ring, &call.Ended{Ending: call.Ending{By: call.ByCustomer, Reason: call.NoAnswer}})
 	defer cancel()
 	try := call.Attempt{Number: d.Number, At: time.Now(), Why: "dial plan"}
-	leg, err := c.Dialer.Dial(ctx, Invitation{Call: r.ID, Out: d, From: r.Customer, With: c.teller, Rings: func() { c.rings("") }})
+	leg, err := c.Dialer.Dial(ctx, Invitation{Call: r.ID, Out: d, From: r.Customer, With: c.teller, Rings: func() { c.rings("") }, Early: c.early(ctx)})
 	if err != nil {
 		e := call.EndingOfError(err)
 		try.Outcome = e.Reason

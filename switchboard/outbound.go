@@ -112,6 +112,9 @@ func (c *story) dial(held *agent.Reservation, i Invitation, answered ...func()) 
 			c.rings(i.Agent)
 		}
 	}
+	if i.Agent == "" {
+		i.Early = c.early(ctx)
+	}
 	leg, err := c.Dialer.Dial(ctx, i)
 	if err != nil {
 		e := call.EndingOfError(err)

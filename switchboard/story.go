@@ -77,6 +77,20 @@ func (c *story) dialled(l call.Leg) {
 	c.other = l
 }
 
+// early lets the caller hear what the called party's side plays before the answer: a carrier's announcement, the ringing
+// of the country. Where that stops while it rings on he hears ours, since his phone has stopped to make its own.
+func (c *story) early(ctx context.Context) func(call.Source) {
+	return func(heard call.Source) {
+		if heard == nil {
+			heard = c.Sounds.Ringback()
+		}
+		c.teller.Audio().Hear(heard)
+		if err := c.teller.Early(ctx); err != nil {
+			c.log.Debug("no early media", zap.Error(err))
+		}
+	}
+}
+
 func (c *story) hangup(e call.Ending) {
 	c.mu.Lock()
 	other := c.other

@@ -59,6 +59,8 @@ func plots() []plot {
 		{"direct, not answered", func(h *house) { h.works("anna") }, inbound(annasNumber)},
 		{"direct, busy", func(h *house) { h.works("anna"); h.refuses["anna"] = call.Busy }, inbound(annasNumber)},
 		{"forwarded outside", func(h *house) { h.answers["+358501"] = time.Second }, inbound(forwarded)},
+		{"queue before the answer", func(h *house) { h.works("anna"); h.answers["anna"] = 3 * time.Second }, inbound(beforeAnswer)},
+		{"outbound, announced", func(h *house) { h.works("anna"); h.answers["+358401234567"], h.early = 2*time.Second, true }, outbound("+358401234567")},
 		{"nowhere", func(*house) {}, inbound("+3581")},
 		{"outbound", func(h *house) { h.works("anna"); h.answers["+358401234567"] = 2 * time.Second }, outbound("040 123 4567")},
 		{"outbound, busy", func(h *house) { h.works("anna"); h.refuses["+358401234567"] = call.Busy }, outbound("+358401234567")},
@@ -172,6 +174,52 @@ func TestACustomerIsRoutedQueuedRungAnsweredAndRecorded(t *testing.T) {
 		if got := fmt.Sprint(moments); got != "[began decided matched queued presented answered held resumed over]" {
 			t.Errorf("moments %s", got)
 		}
+	})
+}
+
+func TestWhereThePlanSaysSoACallerHearsTheQueueBeforeTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		defer h.close()
+		h.answers["anna"] = 3 * time.Second
+		customer := inbound(beforeAnswer)(h)
+		time.Sleep(30 * time.Second)
+		if customer.hearing() != "welcome" || customer.answered != 0 || customer.early != 1 {
+			t.Errorf("waiting: hears %s, answered %d times, early %d times", customer.hearing(), customer.answered, customer.early)
+		}
+		h.works("anna")
+		anna := h.leg(0)
+		time.Sleep(time.Second)
+		if customer.answered != 1 || customer.hearing() != "leg anna" {
+			t.Errorf("with anna: hears %s, answered %d times", customer.hearing(), customer.answered)
+		}
+		anna.leaves(call.ByAgent, call.Hungup)
+		h.over()
+		if r := h.settled(customer); r.Wait() < 30*time.Second || r.Answered.IsZero() {
+			t.Errorf("record %+v", r)
+		}
+	})
+}
+
+func TestB25_AnAgentHearsWhatIsPlayedBeforeTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		defer h.close()
+		h.works("anna")
+		h.answers["+358401234567"], h.early = 10*time.Second, true
+		leg := outbound("+358401234567")(h)
+		time.Sleep(5 * time.Second)
+		if leg.hearing() != "announcement" || leg.early != 1 || leg.answered != 0 {
+			t.Errorf("hears %s, early %d times", leg.hearing(), leg.early)
+		}
+		callee := h.leg(0)
+		time.Sleep(time.Second)
+		if leg.hearing() != callee.SourceName() || leg.answered != 1 {
+			t.Errorf("hears %s", leg.hearing())
+		}
+		leg.leaves(call.ByAgent, call.Hungup)
+		h.over()
+		h.settled(leg)
 	})
 }
 

@@ -29,6 +29,9 @@ type Invitation struct {
 	Queue string           // that the caller comes from; empty: direct
 	With  call.Leg         // whom the answering party will talk to: the sound is negotiated to suit
 	Rings func()           // called once, when the far side is alerting
+	// Early is called with the far side's sound when some comes before the answer, and with nil when it has stopped
+	// though the far side rings on; not after Dial has returned. Nil: nobody is interested.
+	Early func(heard call.Source)
 }
 
 // Router is package routing's Router.
@@ -77,6 +80,8 @@ type Sounds interface {
 	Arrival(queue string) call.Source
 	// Music is heard on hold; queue may be "".
 	Music(queue string) call.Source
+	// Ringback is heard in the place of a callee who rings.
+	Ringback() call.Source
 }
 
 // Parts are what a switchboard is made of.

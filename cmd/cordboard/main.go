@@ -137,22 +137,30 @@ func warn(cfg *configs.Config) {
 
 // run runs a gateway until a signal, or until a part of it dies.
 func run(cfg *configs.Config, started func(*gateway.Gateway)) error {
-	log, err := logger(cfg.Log)
+	log, level, err := logger(cfg.Log)
 	if err != nil {
 		return err
 	}
 	defer log.Sync() //nolint:errcheck // standard error cannot be synced on a terminal, and there is nobody to tell
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
-	g, err := gateway.Start(context.Background(), cfg, log)
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	g, err := gateway.Start(context.Background(), cfg, log, gateway.WithLevel(level))
 	if err != nil {
 		return err
 	}
 	started(g)
-	select {
-	case <-signals:
-		drain(g, cfg, log, signals)
-	case <-g.Done():
+	for working := true; working; {
+		select {
+		case <-hangups:
+			_, _ = g.Reload() // the log says what became of it, and the old configuration counts if nothing did
+		case <-signals:
+			drain(g, log, signals)
+			working = false
+		case <-g.Done():
+			working = false
+		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), gateway.CloseTimeout)
 	defer cancel()
@@ -160,8 +168,8 @@ func run(cfg *configs.Config, started func(*gateway.Gateway)) error {
 }
 
 // drain lets calls end by themselves until the time is over or a second signal comes.
-func drain(g *gateway.Gateway, cfg *configs.Config, log *zap.Logger, signals <-chan os.Signal) {
-	ctx, cancel := context.WithTimeout(context.Background(), cfg.Node.Drain)
+func drain(g *gateway.Gateway, log *zap.Logger, signals <-chan os.Signal) {
+	ctx, cancel := context.WithTimeout(context.Background(), g.DrainTimeout())
 	defer cancel()
 	go func() {
 		select {
@@ -176,10 +184,10 @@ func drain(g *gateway.Gateway, cfg *configs.Config, log *zap.Logger, signals <-c
 	}
 }
 
-func logger(c configs.Log) (*zap.Logger, error) {
-	level, err := zapcore.ParseLevel(c.Level)
+func logger(c configs.Log) (*zap.Logger, zap.AtomicLevel, error) {
+	level, err := zap.ParseAtomicLevel(c.Level)
 	if err != nil {
-		return nil, err
+		return nil, level, err
 	}
 	z := zap.NewProductionConfig()
 	if c.Format == "console" {
@@ -188,8 +196,9 @@ func logger(c configs.Log) (*zap.Logger, error) {
 		z.Development = false
 		z.DisableCaller = true
 	}
-	z.Level = zap.NewAtomicLevelAt(level)
+	z.Level = level
 	z.DisableStacktrace = true
 	z.Sampling = nil
-	return z.Build()
+	log, err := z.Build()
+	return log, level, err
 }

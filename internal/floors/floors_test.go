@@ -32,6 +32,9 @@ func floors() map[string][]string {
 		"sip/registration": {"sip/digest", "sip/field", "sip/targets"}, // a registrar challenges, and is one of several places
 		"rtp":              {"rtp/dtmf"},                               // sound knows no calls and no signalling
 		"rtp/":             {"rtp", "rtp/"},
+		"rtp/dtmf":         {},      // what rtp itself imports imports nothing
+		"rtp/sdes":         {},      // keys know no sound; whoever negotiates holds them
+		"rtp/comfort":      {"rtp"}, // a decoder as rtp wants one
 		"bridge":           {"call", "sip", "rtp", "rtp/"},
 		"routing":          {"call"},
 		"queue":            {"call", "agent"},

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"math"
+	"strings"
 	"time"
 )
 
@@ -107,4 +108,32 @@ func power(pcm []int16, hz float64) (share, dBFS float64) {
 	n := float64(len(pcm))
 	share = 2 * (s1*s1 + s2*s2 - coefficient*s1*s2) / (n * energy)
 	return min(share, 1), 10 * math.Log10(2*energy/n/(32768*32768))
+}
+
+// Keys are the tones of a telephone's keys (ITU-T Q.23), pressed one after another for as long as given, with pauses as
+// long, and then silence. Each tone is at a level in dBFS.
+func Keys(keys string, length time.Duration, dBFS float64) Sound {
+	rows, columns := [4]float64{697, 770, 852, 941}, [4]float64{1209, 1336, 1477, 1633}
+	samples := int(length.Seconds() * rate)
+	pcm := make([]int16, 0, 2*samples*len(keys))
+	for _, k := range []byte(keys) {
+		place := strings.IndexByte("123A456B789C*0#D", k)
+		if place < 0 {
+			continue
+		}
+		both := Mix(Tone(rows[place/4], dBFS), Tone(columns[place%4], dBFS))
+		pressed := make([]int16, 2*samples)
+		both.Next(pressed[:samples])
+		pcm = append(pcm, pressed...)
+	}
+	return &once{pcm: pcm}
+}
+
+// once says recorded PCM once.
+type once struct{ pcm []int16 }
+
+func (o *once) Next(pcm []int16) {
+	n := copy(pcm, o.pcm)
+	o.pcm = o.pcm[n:]
+	clear(pcm[n:])
 }

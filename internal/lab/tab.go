@@ -194,12 +194,18 @@ func (t *tab) describe(d webrtc.SessionDescription) (string, error) {
 	return sdp, nil
 }
 
-func (t *tab) accept(answer string, final bool) error {
-	kind := webrtc.SDPTypeAnswer
-	if !final {
-		kind = webrtc.SDPTypePranswer
+// accept takes an early answer as the answer that it is, and offers again for a later one, as JsSIP does.
+func (t *tab) accept(answer string, _ bool) error {
+	if t.pc.SignalingState() == webrtc.SignalingStateStable {
+		again, err := t.pc.CreateOffer(nil)
+		if err != nil {
+			return err
+		}
+		if err := t.pc.SetLocalDescription(again); err != nil {
+			return err
+		}
 	}
-	if err := t.pc.SetRemoteDescription(webrtc.SessionDescription{Type: kind, SDP: answer}); err != nil {
+	if err := t.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}); err != nil {
 		return err
 	}
 	return t.adopt(answer, answer)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/cordboard/cordboard/rtp"
+	"github.com/cordboard/cordboard/rtp/comfort"
 )
 
 // Longest is the longest payload that anyone may send, in milliseconds (RFC 6716 section 2.1.4; RFC 3551 has no limit).
@@ -81,6 +82,9 @@ func (c *Coders) NewDecoder(f *rtp.Format, rate int) (rtp.Decoder, error) {
 	case opus:
 		return newOpusDecoder(rate)
 	case unknown:
+		if f.Codec == rtp.Comfort {
+			return comfort.NewDecoder(rate), nil
+		}
 	}
 	return nil, fmt.Errorf("no decoder for %s/%d", f.Codec.Name, f.Codec.Clock)
 }

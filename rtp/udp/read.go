@@ -22,6 +22,11 @@ func (s *Session) take(raw []byte, from netip.AddrPort, at time.Time) {
 		s.strangers.Add(1)
 		return
 	}
+	raw, authentic := s.keys.open(raw)
+	if !authentic {
+		s.forged.Add(1)
+		return
+	}
 	if s.Receive(raw, at) && s.latch.confirm(from, ssrc, at) {
 		s.aim()
 		s.log.Debug("rtp comes from", zap.Stringer("address", from))
@@ -33,6 +38,11 @@ func (s *Session) takeControl(raw []byte, from netip.AddrPort, at time.Time, mux
 	path := s.control.Load()
 	if path == nil || from.Addr() != s.latch.where().Addr() && from.Addr() != path.to.Addr() {
 		s.strangers.Add(1)
+		return
+	}
+	raw, authentic := s.keys.openControl(raw)
+	if !authentic {
+		s.forged.Add(1)
 		return
 	}
 	if s.ReceiveControl(raw, at) && (from != path.to || mux != path.mux) {

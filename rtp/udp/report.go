@@ -8,7 +8,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/cordboard/cordboard/rtp"
 	"github.com/cordboard/cordboard/rtp/wire"
 )
 
@@ -79,29 +78,10 @@ func (s *Session) sendControl(packet []byte) {
 	if path.mux {
 		from = s.ports.rtp
 	}
-	_ = from.Send(packet, path.wire) // a report is not repeated; the next one tells the same
-}
-
-// watch ends the session when the far side, which should send, has been silent for too long.
-func (s *Session) watch(now time.Time) {
-	agreed := s.agreed.Load()
-	if s.config.Silence < 0 || agreed == nil || s.Direction() != rtp.SendRecv {
+	sealed, err := s.keys.sealControl(packet)
+	if err != nil {
+		s.log.Debug("rtcp not protected", zap.Error(err))
 		return
 	}
-	last := *agreed
-	if heard := s.Quality().LastHeard; heard.After(last) {
-		last = heard
-	}
-	if heard := s.LastControl(); heard.After(last) {
-		last = heard
-	}
-	if now.Sub(last) < s.config.Silence {
-		return
-	}
-	select {
-	case <-s.done:
-	default:
-		s.err = ErrSilent
-		close(s.done)
-	}
+	_ = from.Send(sealed, path.wire) // a report is not repeated; the next one tells the same
 }

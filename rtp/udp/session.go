@@ -2,6 +2,7 @@ package udp
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -12,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/cordboard/cordboard/rtp"
+	"github.com/cordboard/cordboard/rtp/sdes"
 	"github.com/cordboard/cordboard/rtp/wire"
 )
 
@@ -29,12 +31,19 @@ type Config struct {
 	Playback int           // see rtp.Terms
 	Fill     time.Duration // see rtp.StreamConfig
 
+	Protection sdes.Protection // the zero value: plain RTP alone
+	Comfort    bool            // comfort noise is offered; see rtp.Terms
+
 	// LatchWindow is how long after a negotiation the far side may turn out to send from another address than its SDP
 	// says. 0: 10 s.
 	LatchWindow time.Duration
 	// Silence is how long the far side may send neither RTP nor RTCP, while it should, before the session is done.
 	// During hold and in one-way media it does not count. 0: 60 s; negative: for ever.
 	Silence time.Duration
+	// Alive is asked by other means, when the far side has been silent for that long, whether it is there: one who is muted,
+	// or pauses (DTX), may send nothing for minutes. True: it is asked again after as long a silence. With it, held parties and
+	// those who only listen are watched as well. Nil: silence is enough. It must return soon after its context has ended.
+	Alive func(context.Context) bool
 	// Report is the mean time between our RTCP reports. 0: 5 s.
 	Report time.Duration
 }
@@ -45,10 +54,7 @@ const (
 	defaultSilence     = 60 * time.Second
 )
 
-// ErrSilent says that the far side has sent nothing for too long.
-var ErrSilent = errors.New("no RTP and no RTCP from the far side")
-
-// Session is one party on plain RTP; it implements rtp.Session.
+// Session is one party on plain RTP or, where keys are agreed, on SRTP; it implements rtp.Session.
 type Session struct {
 	*rtp.Core
 	config      Config
@@ -56,17 +62,21 @@ type Session struct {
 	ports       *pair
 	negotiation *rtp.Negotiation // owned by the goroutine that negotiates
 	latch       latch
+	keys        keys
 	to          atomic.Pointer[wire.Address] // where RTP goes; nil: nowhere
 	control     atomic.Pointer[controlPath]  // where RTCP goes; nil: nowhere
 	agreed      atomic.Pointer[time.Time]    // when the last negotiation was; nil: none yet
 	strangers   atomic.Uint64                // packets from addresses that were not believed
+	forged      atomic.Uint64                // packets that the far side has not protected, or that came a second time
 
 	connected     chan struct{}
 	connectedOnce sync.Once
 	done          chan struct{}
 	err           error // written before done is closed
+	lost          sync.Once
 	closeOnce     sync.Once
 	reports       reports
+	doubt         doubt
 }
 
 // The interface this package is for.
@@ -82,15 +92,17 @@ func Open(c Config) (*Session, error) {
 		return nil, fmt.Errorf("open an RTP session: %w", err)
 	}
 	s := &Session{
-		config: c, log: cmp.Or(c.Log, zap.NewNop()), ports: ports, latch: latch{window: c.LatchWindow},
+		config: c, log: cmp.Or(c.Log, zap.NewNop()), ports: ports, latch: latch{window: c.LatchWindow}, keys: newKeys(c.Protection),
 		connected: make(chan struct{}), done: make(chan struct{}),
 	}
+	s.doubt.ctx, s.doubt.stop = context.WithCancel(context.Background())
 	s.Core = rtp.NewCore(rtp.CoreConfig{Name: c.Name, Leg: c.Leg, Metrics: c.Metrics, StreamConfig: rtp.StreamConfig{
-		Write: s.send, Metronome: c.Metronome, Coders: c.Coders, Fill: c.Fill,
+		Write: s.send, Spare: sdes.MaxOverhead, Metronome: c.Metronome, Coders: c.Coders, Fill: c.Fill,
 	}})
-	s.negotiation = rtp.NewNegotiation(rtp.Terms{Local: s.Local(), Codecs: c.Codecs, Playback: c.Playback})
+	s.negotiation = rtp.NewNegotiation(rtp.Terms{Local: s.Local(), Codecs: c.Codecs, Playback: c.Playback, Comfort: c.Comfort, Keys: s.keys.terms()})
 	if err := errors.Join(ports.rtp.Read(s.take), ports.control.Read(s.takeControlPort)); err != nil {
 		c.Ports.give(ports)
+		s.doubt.stop()
 		s.Core.Close()
 		return nil, fmt.Errorf("open an RTP session: %w", err)
 	}
@@ -110,6 +122,9 @@ func (s *Session) Remote() netip.AddrPort { return s.latch.where() }
 // Strangers is how many packets came from addresses that were not believed to be the far side's.
 func (s *Session) Strangers() uint64 { return s.strangers.Load() }
 
+// Forged is how many packets of a protected session were not protected by the far side's key, or came again.
+func (s *Session) Forged() uint64 { return s.forged.Load() }
+
 // Prefer changes the order of codecs for negotiations to come; a codec already agreed stays while it is offered.
 func (s *Session) Prefer(codecs []rtp.Codec) { s.negotiation.Prefer(codecs) }
 
@@ -125,8 +140,7 @@ func (s *Session) Answer(offer []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.use(agreement)
-	return answer, nil
+	return answer, s.use(agreement)
 }
 
 // Accept implements rtp.Session.
@@ -135,11 +149,13 @@ func (s *Session) Accept(answer []byte) error {
 	if err != nil {
 		return err
 	}
-	s.use(agreement)
-	return nil
+	return s.use(agreement)
 }
 
-func (s *Session) use(a *rtp.Agreement) {
+func (s *Session) use(a *rtp.Agreement) error {
+	if err := s.keys.agree(); err != nil {
+		return fmt.Errorf("protect the sound: %w", err)
+	}
 	now := time.Now()
 	s.agreed.Store(&now)
 	s.latch.negotiated(a.Remote, now)
@@ -149,7 +165,11 @@ func (s *Session) use(a *rtp.Agreement) {
 	}
 	s.SetFormats(a.Send, a.Receive, a.Direction)
 	s.connectedOnce.Do(func() { close(s.connected) })
+	return nil
 }
+
+// Protected reports whether what is sent and heard now is SRTP.
+func (s *Session) Protected() bool { return s.keys.now.Load() != nil }
 
 // aim sends to where the far side is now known to be.
 func (s *Session) aim() {
@@ -180,6 +200,7 @@ func (s *Session) Close() error {
 	s.closeOnce.Do(func() {
 		s.Out().Close()
 		s.stopReports()
+		s.doubt.settle()
 		s.sendControl(s.Farewell(time.Now()))
 		s.ports.rtp.Stop() // the socket itself rests with the pool
 		s.ports.control.Stop()
@@ -187,18 +208,22 @@ func (s *Session) Close() error {
 		s.config.Ports.give(s.ports)
 		q := s.Quality()
 		s.log.Debug("rtp closed", zap.Uint64("received", q.Received), zap.Uint64("sent", q.Sent),
-			zap.Uint64("lost", q.Lost), zap.Duration("jitter", q.Jitter), zap.Uint64("strangers", s.Strangers()))
+			zap.Uint64("lost", q.Lost), zap.Duration("jitter", q.Jitter), zap.Uint64("strangers", s.Strangers()), zap.Uint64("forged", s.Forged()))
 	})
 	return nil
 }
 
 var errNowhere = errors.New("no address to send to")
 
-// send writes one RTP packet.
+// send writes one RTP packet, which has room for a tag behind it.
 func (s *Session) send(packet []byte) error {
 	to := s.to.Load()
 	if to == nil {
 		return errNowhere
 	}
-	return s.ports.rtp.Send(packet, to)
+	sealed, err := s.keys.seal(packet)
+	if err != nil {
+		return err
+	}
+	return s.ports.rtp.Send(sealed, to)
 }

@@ -353,3 +353,18 @@ func BenchmarkVerify(b *testing.B) {
 		i++
 	}
 }
+
+func TestOldNoncesAreForgottenLongBeforeTheLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newVerifier()
+		for range 2000 { // over an hour, of which five minutes count
+			if _, err := v.Verify(answer(t, v.Challenge()[0], client.Options{}).String(), "REGISTER", uri, passwords); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * time.Second)
+		}
+		if n := len(v.uses.seen); n > 400 {
+			t.Errorf("%d nonces are remembered, of which 150 may still be used", n)
+		}
+	})
+}

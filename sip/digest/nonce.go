@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -79,6 +80,7 @@ func (v *Verifier) lifetime() time.Duration {
 type uses struct {
 	seen  map[string]*count
 	floor time.Time // nonces issued up to here are no longer told apart, and therefore stale
+	tidy  int       // when so many are seen, it is time to forget the old ones
 }
 
 // count is the highest nc of a nonce, and which of the 64 below it have been seen: requests overtake each other.
@@ -97,9 +99,8 @@ func (u *uses) use(nonce string, issued time.Time, nc uint32, limit int, oldest 
 	if !known {
 		if len(u.seen) >= limit {
 			u.forget(limit/2, oldest)
-		}
-		if u.seen == nil {
-			u.seen = make(map[string]*count)
+		} else if len(u.seen) >= u.tidy {
+			u.forget(limit, oldest)
 		}
 		u.seen[nonce] = &count{issued: issued, top: nc, below: 1}
 		return nil
@@ -130,24 +131,22 @@ func (c *count) take(nc uint32) bool {
 }
 
 // forget drops what is too old to be used anyway, and, when more than keep remain, the oldest of them: raising the floor
-// over these refuses them, where forgetting alone would let their counts be replayed.
+// over these refuses them, where forgetting alone would let their counts be replayed. What remains gets a map of its own
+// size, and the next tidying is due when that has doubled, so that one costs each nonce little.
 func (u *uses) forget(keep int, oldest time.Time) {
+	const few = 64
+	left := make(map[string]*count)
 	var times []time.Time
 	for nonce, c := range u.seen {
-		if c.issued.Before(oldest) {
-			delete(u.seen, nonce)
-			continue
-		}
-		times = append(times, c.issued)
-	}
-	if len(times) <= keep {
-		return
-	}
-	slices.SortFunc(times, time.Time.Compare)
-	u.floor = times[len(times)-keep-1]
-	for nonce, c := range u.seen {
-		if !c.issued.After(u.floor) {
-			delete(u.seen, nonce)
+		if !c.issued.Before(oldest) {
+			left[nonce] = c
+			times = append(times, c.issued)
 		}
 	}
+	if len(times) > keep {
+		slices.SortFunc(times, time.Time.Compare)
+		u.floor = times[len(times)-keep-1]
+		maps.DeleteFunc(left, func(_ string, c *count) bool { return !c.issued.After(u.floor) })
+	}
+	u.seen, u.tidy = left, max(few, 2*len(left))
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,6 +22,7 @@ import (
 type gateway struct {
 	process, org *exec.Cmd
 	client       *http.Client
+	heaps        string // folder for what is on the heap; empty: not kept
 }
 
 func open(ctx context.Context, binary, simulator, config string) (*gateway, error) {
@@ -134,7 +136,7 @@ func steady() []string {
 }
 
 // settled waits until nothing of a call is going on any more, and looks.
-func (g *gateway) settled(ctx context.Context, d *day.Day) (state, error) {
+func (g *gateway) settled(ctx context.Context, d *day.Day, name string) (state, error) {
 	var s state
 	var err error
 	for deadline := time.Now().Add(time.Minute); ; {
@@ -155,7 +157,7 @@ func (g *gateway) settled(ctx context.Context, d *day.Day) (state, error) {
 	if err := g.least(ctx, &s); err != nil {
 		return s, err
 	}
-	if s.heap, err = g.live(ctx); err != nil {
+	if s.heap, err = g.live(ctx, name); err != nil {
 		return s, err
 	}
 	s.calls = d.Calls()
@@ -187,11 +189,17 @@ func (g *gateway) least(ctx context.Context, s *state) error {
 
 // live is the heap right after a collection, which the debug listener makes when it is asked for a profile. Twice: what
 // pools keep goes with the second.
-func (g *gateway) live(ctx context.Context) (int64, error) {
+func (g *gateway) live(ctx context.Context, name string) (int64, error) {
 	least := int64(1 << 62)
 	for range 4 {
-		if _, err := g.get(ctx, "http://"+debug+"/debug/pprof/heap?gc=1"); err != nil {
+		profile, err := g.get(ctx, "http://"+debug+"/debug/pprof/heap?gc=1")
+		if err != nil {
 			return 0, err
+		}
+		if g.heaps != "" {
+			if err := os.WriteFile(filepath.Join(g.heaps, name+".heap"), profile, 0o600); err != nil {
+				return 0, err
+			}
 		}
 		m, err := g.metrics(ctx, page)
 		if err != nil {

@@ -39,6 +39,7 @@ func run() error {
 		calls     = flag.Int("calls", 20000, "how many")
 		warm      = flag.Int("warm", 5000, "calls before the base line is taken: caches fill, pools and tables grow to what the pace of calls needs")
 		pace      = flag.Float64("pace", 120, "calls a second; ports rest for half a minute, and there are as many as there are")
+		heaps     = flag.String("heaps", "", "folder for before.heap and after.heap: go tool pprof -base tells what was left")
 		parallel  = flag.Int("parallel", 16, "calls at once")
 	)
 	flag.Parse()
@@ -49,13 +50,14 @@ func run() error {
 		return err
 	}
 	defer g.close()
+	g.heaps = *heaps
 	d, shut, err := openDay(ctx, *parallel, *pace)
 	if err != nil {
 		return err
 	}
 	defer shut()
 	faults := d.Run(*warm)
-	before, err := g.settled(ctx, d)
+	before, err := g.settled(ctx, d, "before")
 	if err != nil {
 		return err
 	}
@@ -66,7 +68,7 @@ func run() error {
 		fmt.Fprintf(os.Stderr, "%6d calls, %4.0f a second, %d faults\n", d.Calls(), float64(*calls-left+min(left, batch))/time.Since(began).Seconds(), len(faults))
 	}
 	took := time.Since(began)
-	after, err := g.settled(ctx, d)
+	after, err := g.settled(ctx, d, "after")
 	if err != nil {
 		return err
 	}

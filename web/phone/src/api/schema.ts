@@ -78,6 +78,64 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/gateway": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the gateway stands */
+        get: operations["get-gateway"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/gateway/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refuse new calls and let those end that go on
+         * @description The process stays; SIGTERM ends it, and DELETE takes calls again. Trunks and agents get 503 with Retry-After, and /readyz is 503. Callers who wait in a queue are served.
+         */
+        post: operations["drain"];
+        /** Take new calls again */
+        delete: operations["reopen"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/gateway/reload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read the configuration file again
+         * @description As SIGHUP does. Trunks, agents, queues, dial plan, codecs, phone networks and the log level count from the next call on; calls that are up stay as they are. A file with anything wrong in it changes nothing and is answered 422, with every problem's place, value and cure.
+         */
+        post: operations["reload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/login": {
         parameters: {
             query?: never;
@@ -179,7 +237,7 @@ export interface paths {
         };
         /**
          * What happens, as server-sent events
-         * @description First hello, then call, agent and queues as things happen, and a comment every 15 seconds. A watcher that does not keep up is sent reconnect and dropped. There is no history to ask for: hello says how things stand.
+         * @description First hello, then call, agent, queues and gateway as things happen, and a comment every 15 seconds. A watcher that does not keep up is sent reconnect and dropped. There is no history to ask for: hello says how things stand.
          */
         get: operations["watch"];
         put?: never;
@@ -500,6 +558,22 @@ export interface components {
              */
             type: string;
         };
+        Gateway: {
+            /**
+             * Format: int64
+             * @description Calls that go on
+             */
+            calls: number;
+            /** @description New calls are refused; those that go on are let end */
+            draining: boolean;
+            /** Format: date-time */
+            draining_since?: string;
+            version: string;
+        };
+        GatewayEvent: {
+            /** @description New calls are refused, calls that go on are let end; then the gateway goes away, or takes calls again */
+            draining: boolean;
+        };
         Hello: {
             /** Format: date-time */
             at: string;
@@ -508,6 +582,8 @@ export interface components {
             calls: components["schemas"]["CallSummary"][];
             /** Format: int64 */
             devices: number;
+            /** @description The gateway refuses new calls; see the event gateway */
+            draining: boolean;
             /** @description Whose stream it is */
             id: string;
             queues: components["schemas"]["Queue"][];
@@ -617,6 +693,14 @@ export interface components {
              * @description Wait so long, milliseconds, and open the stream again
              */
             after_ms: number;
+        };
+        Reloaded: {
+            /** @description Settings that count from now on */
+            changed: string[];
+            /** @description Settings that have changed in the file and count after the next start */
+            needs_restart: string[];
+            /** @description What is allowed but should be known */
+            warnings: string[];
         };
         Routing: {
             /** @description Its advice, or why there is none */
@@ -852,6 +936,212 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-gateway": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Gateway"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    drain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Gateway"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    reopen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Gateway"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    reload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reloaded"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1182,6 +1472,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ErrorModel"];
                 };
             };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
         };
     };
     watch: {
@@ -1218,6 +1517,10 @@ export interface operations {
                         data: components["schemas"]["Queue"][];
                         /** @enum {string} */
                         event: "queues";
+                    } | {
+                        data: components["schemas"]["GatewayEvent"];
+                        /** @enum {string} */
+                        event: "gateway";
                     } | {
                         data: components["schemas"]["Reconnect"];
                         /** @enum {string} */

@@ -22,4 +22,5 @@ export type Calls = Shapes['CallsOutputBody'];
 export type Hello = Shapes['Hello'];
 export type CallEvent = Shapes['CallEvent'];
 export type AgentEvent = Shapes['AgentEvent'];
+export type GatewayEvent = Shapes['GatewayEvent'];
 export type Reconnect = Shapes['Reconnect'];

@@ -89,7 +89,7 @@ function Desk({ work, session, address, preferences, host }: Props & { work: Wor
   return (
     <div className={place.name === 'call' ? 'cb-desk cb-desk_wide' : 'cb-desk'} data-testid="desk">
       <Header me={me} line={line} call={call} sheet={sheet} onSheet={setSheet} />
-      <LineBanner line={line} returning={returning} onTryNow={() => phone.tryNow()} />
+      <LineBanner line={line} returning={returning} draining={work.draining} onTryNow={() => phone.tryNow()} />
       <Announcement call={call} />
       {sheet === 'availability' && (
         <AvailabilitySheet

@@ -1,7 +1,7 @@
 import { Api, Refused } from '../api/client';
 import { follow } from '../api/events';
 import type { ServerEvent } from '../api/sse';
-import type { AgentEvent, Availability, AvailabilityType, CallDetails, CallEvent, CallRecord, Colleague, Hello, Me } from '../api/types';
+import type { AgentEvent, Availability, AvailabilityType, CallDetails, CallEvent, CallRecord, Colleague, GatewayEvent, Hello, Me } from '../api/types';
 import { busy } from '../phone/call';
 import { Phone } from '../phone/phone';
 import { Store } from '../phone/store';
@@ -25,6 +25,8 @@ export interface Work {
   colleagues: Colleague[];
   /** What the last request of hers met, other than on the phone. */
   trouble: Trouble | undefined;
+  /** The gateway takes no new calls: it is about to go away. */
+  draining: boolean;
 }
 
 /** A call in full, with the agents whose names it needs. */
@@ -168,7 +170,7 @@ export class Session {
   private begin(me: Me): void {
     this.shelf.setItem(DESK, 'yes');
     const phone = new Phone(() => this.issue(), this.shelf, this.preferences.get());
-    this.state.set({ stage: 'work', work: { me, phone, calls: [], colleagues: [], trouble: undefined } });
+    this.state.set({ stage: 'work', work: { me, phone, calls: [], colleagues: [], trouble: undefined, draining: false } });
     this.openLine(phone);
     this.following = new AbortController();
     void follow(this.api, this.following.signal, {
@@ -202,13 +204,17 @@ export class Session {
     if (data === undefined) return;
     switch (event.name) {
       case 'hello': {
-        const { availability, state, calls } = data as Partial<Hello>;
+        const { availability, state, calls, draining } = data as Partial<Hello>;
+        this.change({ draining: draining === true });
         this.changeMe({ ...(availability && { availability }), ...(state && { state }) });
         if (calls) this.work()?.phone.goingOn(calls);
         break;
       }
       case 'call':
         this.called(data as Partial<CallEvent>);
+        break;
+      case 'gateway':
+        this.change({ draining: (data as Partial<GatewayEvent>).draining === true });
         break;
       case 'agent': {
         const { availability, state } = data as Partial<AgentEvent>;

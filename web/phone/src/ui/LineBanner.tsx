@@ -5,18 +5,20 @@ import { useNow } from './use';
 interface Props {
   line: LineState;
   returning: boolean;
+  /** The gateway takes no new calls. */
+  draining: boolean;
   onTryNow: () => void;
 }
 
 /** Says why calls do not reach the agent now, and when that will be tried again. Nothing while all is well. */
-export function LineBanner({ line, returning, onTryNow }: Props) {
+export function LineBanner({ line, returning, draining, onTryNow }: Props) {
   // Drawn anew with each state, so that a count-down begins with the time it is.
-  return <Banner key={line.name} line={line} returning={returning} onTryNow={onTryNow} />;
+  return <Banner key={line.name} line={line} returning={returning} draining={draining} onTryNow={onTryNow} />;
 }
 
-function Banner({ line, returning, onTryNow }: Props) {
+function Banner({ line, returning, draining, onTryNow }: Props) {
   const now = useNow(250, line.name === 'down');
-  const text = banner(line, now, returning);
+  const text = banner(line, now, returning, draining);
   if (text === '') return null;
   return (
     <div className="cb-banner" role="status" data-testid="line-banner" data-state={line.name}>
@@ -31,7 +33,7 @@ function Banner({ line, returning, onTryNow }: Props) {
   );
 }
 
-export function banner(line: LineState, now: number, returning: boolean): string {
+export function banner(line: LineState, now: number, returning: boolean, draining: boolean): string {
   switch (line.name) {
     case 'off':
     case 'connecting':
@@ -44,6 +46,7 @@ export function banner(line: LineState, now: number, returning: boolean): string
     case 'refused':
       return `${line.trouble.title}. ${line.trouble.advice}`;
     case 'ready':
-      return returning ? 'Getting your call back…' : '';
+      if (returning) return 'Getting your call back…';
+      return draining ? 'The server is about to restart. Calls go on; new ones can be placed again in a moment' : '';
   }
 }

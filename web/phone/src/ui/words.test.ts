@@ -73,10 +73,12 @@ describe('a colleague', () => {
 
 describe('the line', () => {
   it('counts down to the next try, and is silent while all is well', () => {
-    expect(banner({ name: 'down', retryAt: 10_000 }, 7_001, false)).toContain('Next try in 3 s');
-    expect(banner({ name: 'down', retryAt: 10_000 }, 11_000, false)).toContain('Trying');
-    expect(banner({ name: 'ready' }, 0, false)).toBe('');
-    expect(banner({ name: 'ready' }, 0, true)).toContain('call back');
+    expect(banner({ name: 'down', retryAt: 10_000 }, 7_001, false, false)).toContain('Next try in 3 s');
+    expect(banner({ name: 'down', retryAt: 10_000 }, 11_000, false, false)).toContain('Trying');
+    expect(banner({ name: 'ready' }, 0, false, false)).toBe('');
+    expect(banner({ name: 'ready' }, 0, true, false)).toContain('call back');
+    expect(banner({ name: 'ready' }, 0, false, true)).toContain('about to restart');
+    expect(banner({ name: 'ready' }, 0, true, true)).toContain('call back');
   });
 });
 
