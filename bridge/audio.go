@@ -107,6 +107,9 @@ func endingOf(err error, far call.By) call.Ending {
 				e.Reason = r
 			}
 		}
+		if refused.Ours {
+			e.By = call.ByUs
+		}
 		if refused.Err != nil { // nobody there: no answer at all, or nowhere to send it
 			e.Reason = call.Unreachable
 		}

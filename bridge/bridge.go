@@ -50,10 +50,12 @@ type Incoming struct {
 	Agent   string // who placed it; empty: from outside
 	Dialled string // as dialled
 	Caller  call.Party
-	Shown   call.Number // the display number an agent wishes for
-	Hide    bool        // she wishes to show none (RFC 3323)
-	Token   string      // what the application gave her phone, X-Cordboard-Token
-	At      time.Time
+	// Diverted is whom the caller dialled, when somebody sent the call on to us; empty: nobody did.
+	Diverted call.Number
+	Shown    call.Number // the display number an agent wishes for
+	Hide     bool        // she wishes to show none (RFC 3323)
+	Token    string      // what the application gave her phone, X-Cordboard-Token
+	At       time.Time
 }
 
 // Policy says which codecs a kind of party may speak, the preferred one first, and how its sound is protected.
@@ -107,7 +109,11 @@ func (b *Bridge) Inbound(_ context.Context, d *sip.Dialog) {
 	in := Incoming{ID: call.NewID(), Dialled: d.Called(), At: time.Now(), Token: d.Header("X-Cordboard-Token")}
 	switch from := d.Origin().(type) {
 	case sip.FromTrunk:
-		in.Trunk, in.Caller = from.Trunk, outsider(d)
+		said := d.Introduction()
+		in.Trunk, in.Caller, in.Diverted = from.Trunk, said.Caller, said.Diverted
+		if said.Called != "" {
+			in.Dialled = string(said.Called)
+		}
 		if l := b.take(d, in, b.policy.Load().Trunk[from.Trunk]); l != nil {
 			defer l.close()
 			b.Stories.FromTrunk(l, in)
@@ -177,19 +183,6 @@ func kindOf(trunk string, browser bool) string {
 		return "browser"
 	}
 	return "phone"
-}
-
-// outsider is who calls by a trunk, as From says; a withheld number (RFC 3323) is none.
-func outsider(d *sip.Dialog) call.Party {
-	from := d.From()
-	if withheld(d) || from.User == "anonymous" || from.User == "unknown" || from.Host == "anonymous.invalid" {
-		return call.Party{}
-	}
-	p := call.Party{Name: from.Display, Number: call.Number(from.User)}
-	if p.Name == from.User {
-		p.Name = ""
-	}
-	return p
 }
 
 // withheld reports whether the caller asks for privacy of who he is (RFC 3323 section 4.2, RFC 3325 section 9.3).

@@ -22,6 +22,7 @@ import (
 	"github.com/cordboard/cordboard/rtp/codec"
 	"github.com/cordboard/cordboard/rtp/udp"
 	"github.com/cordboard/cordboard/sip"
+	"github.com/cordboard/cordboard/sip/targets"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -114,14 +115,17 @@ func newHouse(t *testing.T, change ...func(*sip.Config)) *house {
 	log := zaptest.NewLogger(t, zaptest.Level(zapcore.WarnLevel))
 	h.carrier = h.trunk(lab.PCMA(), lab.PCMU())
 	h.Bridge = New(Parts{Sound: s, Stories: h, Policy: narrow, Log: log, Metrics: prometheus.NewRegistry()})
+	carrier, err := targets.Parse(h.carrier.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
 	config := sip.Config{Log: log.WithOptions(zap.IncreaseLevel(zapcore.ErrorLevel)), UDP: []string{"127.0.0.1:0"},
-		Trunks:        []sip.Trunk{{Name: "line", Sources: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Target: h.carrier.Address()}},
+		Trunks:        []sip.Trunk{{Name: "line", Sources: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Targets: []targets.Target{carrier}}},
 		PhoneNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Users: staff{"anna": true, "bo": true},
 		Timeouts: sip.Timeouts{T1: 200 * time.Millisecond, NoACK: 2 * time.Second, Bye: time.Second, ByeBeforeACK: time.Second, FlowGrace: time.Second}}
 	for _, c := range change {
 		c(&config)
 	}
-	var err error
 	if h.endpoint, err = sip.Open(config, h.Bridge); err != nil {
 		t.Fatal(err)
 	}

@@ -9,8 +9,10 @@ type Record struct {
 	Direction Direction `json:"direction"`
 	Trunk     string    `json:"trunk,omitempty"` // the line it came in or went out by
 
-	Customer Party  `json:"customer"`          // the party outside; for an internal call, the one who was called
-	Dialled  Number `json:"dialled"`           // the number the caller dialled, in E.164 where possible
+	Customer Party  `json:"customer"` // the party outside; for an internal call, the one who was called
+	Dialled  Number `json:"dialled"`  // the number the caller dialled, in E.164 where possible
+	// Diverted is whom the caller dialled, when somebody sent the call on to us.
+	Diverted Number `json:"diverted,omitempty"`
 	Shown    Number `json:"shown,omitempty"`   // outbound: the display number
 	Queue    string `json:"queue,omitempty"`   // the name of the last queue the caller waited in
 	Agent    string `json:"agent,omitempty"`   // id of the last agent who had, or placed, the call

@@ -82,7 +82,7 @@ func example(t *testing.T) string {
 
 func TestTheExamplesInTheShippedFileAreRight(t *testing.T) {
 	c := mustParse(t, example(t))
-	if len(c.Trunks) != 1 || len(c.Agents) != 1 || len(c.AgentRanges) != 1 || len(c.Queues) != 2 || len(c.Plan.Numbers) != 4 || len(c.Plan.Outbound) != 2 {
+	if len(c.Trunks) != 3 || len(c.Agents) != 1 || len(c.AgentRanges) != 1 || len(c.Queues) != 2 || len(c.Plan.Numbers) != 4 || len(c.Plan.Outbound) != 2 {
 		t.Errorf("the examples are %+v", c)
 	}
 	if len(c.Agents[0].DisplayNumbers) != 2 || c.Queues[0].SmartRouting.Budget != time.Second {
@@ -149,7 +149,7 @@ func TestTheDemoIsTheOneOfTheContract(t *testing.T) {
 		t.Error("smart routing is not on for Customer Service EN alone")
 	}
 	tr := c.Trunks[0]
-	if tr.Name != "demo" || tr.Sources[0].String() != "127.0.0.0/8" || tr.Target != "127.0.0.1:5080" || tr.Transport != "udp" {
+	if tr.Name != "demo" || tr.Sources[0].String() != "127.0.0.0/8" || tr.Target != "127.0.0.1:5080" || tr.Transport != "" {
 		t.Errorf("trunk %+v", tr)
 	}
 	if c.SIP.UDP[0] != "127.0.0.1:5060" || c.SIP.TCP[0] != "127.0.0.1:5060" || c.HTTP.Listen != "127.0.0.1:8080" || c.WebRTC.Listen != "127.0.0.1:8189" ||
@@ -189,7 +189,7 @@ trunks: [{name: a, target: "sbc.example:5060"}]
 agents: [{id: anna, extension: 0123, sip_password: x}]
 queues: [{name: q, members: [anna]}]
 `)
-	if c.Trunks[0].Transport != "udp" || c.Queues[0].RingTimeout != 20*time.Second {
+	if c.Trunks[0].Probe != 30*time.Second || c.Queues[0].RingTimeout != 20*time.Second {
 		t.Errorf("%+v", c)
 	}
 	a := c.Agents[0]

@@ -74,7 +74,11 @@ func (g *Gateway) openSignalling(context.Context) error {
 		}
 		settings.Advertise = a
 	}
-	settings.Trunks = trunksOf(g.config())
+	trunks, err := trunksOf(g.config())
+	if err != nil {
+		return err
+	}
+	settings.Trunks = trunks
 	settings.Tap = g.tap()
 	e, err := sip.Open(settings, g.bridge)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"github.com/cordboard/cordboard/configs"
 	"github.com/cordboard/cordboard/queue"
 	"github.com/cordboard/cordboard/routing"
-	"github.com/cordboard/cordboard/sip"
 )
 
 // planOf is the dial plan of a configuration: every number and extension written out, so that a call looks up once.
@@ -104,17 +103,6 @@ func usersOf(c *configs.Config) []access.User {
 			u.Roles = append(u.Roles, access.Role(r))
 		}
 		all = append(all, u)
-	}
-	return all
-}
-
-// trunksOf are the trunks as signalling knows them.
-func trunksOf(c *configs.Config) []sip.Trunk {
-	var all []sip.Trunk
-	for _, t := range c.Trunks {
-		all = append(all, sip.Trunk{Name: t.Name, Sources: t.Sources, Target: t.Target, Transport: t.Transport,
-			Username: t.Username, Password: string(t.Password), Domain: t.Domain,
-			Timer: sip.SessionTimer{Expires: t.SessionTimer, Min: t.SessionMin}, Reliable: reliability(t.Reliable)})
 	}
 	return all
 }

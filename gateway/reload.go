@@ -91,12 +91,16 @@ func (g *Gateway) use(c *configs.Config) error {
 	if err != nil {
 		return err
 	}
+	trunks, err := trunksOf(c)
+	if err != nil {
+		return err
+	}
 	all := plans(c)
 	before := g.config()
 	if err := g.guard.Replace(usersOf(c)); err != nil {
 		return fmt.Errorf("agents: %w", err)
 	}
-	if err := g.endpoint.Reload(trunksOf(c), c.SIP.PhoneNetworks); err != nil {
+	if err := g.endpoint.Reload(trunks, c.SIP.PhoneNetworks); err != nil {
 		return errors.Join(err, g.guard.Replace(usersOf(before)))
 	}
 	if g.level != nil {

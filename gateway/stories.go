@@ -28,7 +28,7 @@ func (s *stories) FromTrunk(l call.Leg, in bridge.Incoming) {
 	if !caller.Number.Withheld() {
 		caller.Number = plan.Normal(string(caller.Number))
 	}
-	s.board.Inbound(l, switchboard.Arrival{ID: in.ID, Trunk: in.Trunk, Dialled: plan.Normal(in.Dialled), Caller: caller, At: in.At})
+	s.board.Inbound(l, switchboard.Arrival{ID: in.ID, Trunk: in.Trunk, Dialled: plan.Normal(in.Dialled), Diverted: in.Diverted, Caller: caller, At: in.At})
 }
 
 func (s *stories) FromAgent(l call.Leg, in bridge.Incoming) {

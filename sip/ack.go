@@ -121,15 +121,19 @@ func (d *Dialog) sendCancel(req *sip.Request) {
 }
 
 // strayResponse sees responses that belong to no transaction any more: a further 2xx to an INVITE of ours, whose
-// transaction has been forgotten (see setLibraryGlobals).
+// transaction has been forgotten (see setLibraryGlobals), and what a hop says that was passed over.
 func (e *Endpoint) strayResponse(res *sip.Response) {
 	defer e.guard("stray response", nil)
 	from, cseq := res.From(), res.CSeq()
-	if !res.IsSuccess() || from == nil || cseq == nil || cseq.MethodName != sip.INVITE || res.CallID() == nil {
+	if res.StatusCode >= 300 || from == nil || cseq == nil || cseq.MethodName != sip.INVITE || res.CallID() == nil {
 		return
 	}
 	tag, _ := from.Params.Get("tag")
-	if d := e.dialogs.find(res.CallID().Value(), tag); d != nil && d.caller {
+	switch d := e.dialogs.find(res.CallID().Value(), tag); {
+	case d == nil || !d.caller:
+	case res.IsSuccess():
 		d.another2xx(res)
+	case d.passedOver():
+		d.rings()
 	}
 }

@@ -7,6 +7,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+
+	"github.com/cordboard/cordboard/call"
+	"github.com/cordboard/cordboard/sip/caller"
+	"github.com/cordboard/cordboard/sip/limits"
+	"github.com/cordboard/cordboard/sip/number"
+	"github.com/cordboard/cordboard/sip/targets"
 )
 
 // Config is all that an Endpoint needs to know. Only listeners, Users (when anybody may register) and Trunks (when
@@ -32,21 +38,48 @@ type Config struct {
 	Tap           Tap            // nil: nobody is told of messages, which then costs nothing
 	MaxDialogs    int            // more inbound calls than this are refused with 503; default 5000
 
+	DNS targets.DNS // nil: that of this machine
+
 	Timeouts Timeouts
 }
 
 // Trunk is a line to the world: a carrier, a PBX, an SBC.
 type Trunk struct {
-	Name      string
-	Sources   []netip.Prefix // whose requests are this trunk's; the longest prefix of all trunks wins
-	Target    string         // host:port we send calls to; empty: the trunk is for incoming calls only
-	Transport string         // "udp" (default) or "tcp"
-	Username  string         // for a trunk that challenges us (RFC 3261 section 22); empty: it must not
-	Password  string
-	Domain    string // host part of From and To towards the trunk; empty: our address and the target's host
+	Name string
+	// Sources are whose requests are this trunk's; the longest prefix of all trunks wins. A target that is an address is one
+	// of them; where DNS leads a target that is a name, is one as long as there are no others.
+	Sources []netip.Prefix
+	// Targets are where our calls go, tried as their priorities and weights say, with every address that each has; none:
+	// the trunk is for incoming calls only.
+	Targets []targets.Target
+	// Probe is the pause between two OPTIONS to each hop; 0: none are sent, and only calls tell whether it lives.
+	Probe    time.Duration
+	Username string // for a trunk that challenges us (RFC 3261 section 22); empty: it must not
+	Password string
+	Domain   string // host part of From and To towards the trunk; empty: our address and the target's host
+	Register Register
+	// Challenge is asked for with every call that comes in, beside the sources; of several trunks that share sources it tells
+	// which one calls. Zero: the address is enough.
+	Challenge Challenge
 	Timer     SessionTimer
 	Reliable  Reliability
+
+	Numbers number.Plan   // how numbers are written, by it and to it
+	Caller  caller.Policy // what it is told of who calls; Plan and Domain are the trunk's
+	Trusted bool          // what it says in P-Asserted-Identity, Remote-Party-ID, Diversion and History-Info is believed
+	// DefaultNumber is named to a trunk that must know who calls, when the number shown is withheld.
+	DefaultNumber call.Number
+	Limits        limits.Config
 }
+
+// Register is how a trunk registers at its targets.
+type Register struct {
+	User    string        // of the address of record, whose host is Trunk.Domain or the first target's; and of our Contact
+	Expires time.Duration // what we ask for, at most; 0: it does not register
+}
+
+// Challenge is what a trunk must know to call us.
+type Challenge struct{ Username, Password string }
 
 // Users says who may register and call.
 type Users interface {
@@ -104,6 +137,9 @@ type Timeouts struct {
 	Goodbye time.Duration
 	// Dial is how long a TCP connection to a trunk may take. 5 s: an unreachable trunk must fail over quickly.
 	Dial time.Duration
+	// Silence is how long a trunk's hop may say nothing at all, not even 100, before a call tries the next one. 5 s: four
+	// transmissions over UDP (RFC 3261 timer A), and no caller is patient with a silent line.
+	Silence time.Duration
 }
 
 func (c Config) withDefaults() Config {
@@ -142,6 +178,7 @@ func (t Timeouts) withDefaults() Timeouts {
 	or(&t.FlowGrace, 30*time.Second)
 	or(&t.Goodbye, 2*time.Second)
 	or(&t.Dial, 5*time.Second)
+	or(&t.Silence, 5*time.Second)
 	return t
 }
 

@@ -1,99 +1,82 @@
 package sip
 
 import (
-	"strings"
+	"errors"
 
 	"github.com/emiago/sipgo/sip"
-	"github.com/icholy/digest"
+	"go.uber.org/zap"
+
+	"github.com/cordboard/cordboard/sip/digest"
 )
-
-// credential is how we answer the challenges of a trunk (RFC 3261 section 22, RFC 8760). It lives in a dialog, whose lock
-// guards it.
-type credential struct {
-	username, password string
-	// answers by header field: a proxy (407) and the server behind it (401) may each ask.
-	answers map[string]*challengeAnswer
-}
-
-type challengeAnswer struct {
-	challenge *digest.Challenge
-	count     int // nc
-}
 
 // maxChallenges is how often one request is sent again with credentials: a proxy's challenge, the server's, and one
 // nonce that went stale meanwhile.
 const maxChallenges = 3
 
-// strength orders the algorithms we can compute; 0 is none of ours.
-func strength(algorithm string) int {
-	switch strings.ToUpper(algorithm) {
-	case "", "MD5":
-		return 1
-	case "SHA-256":
-		return 2
-	case "SHA-512-256":
-		return 3
-	case "SHA-512":
-		return 4
+// proof is the request of a method that is being sent, as often as it is challenged. The answers to challenges are the
+// trunk's, so that the next call, and the BYE of this one, carry theirs at once. d.mu is held.
+func (d *Dialog) proof(method sip.RequestMethod) *digest.Exchange {
+	if d.trunk == nil || d.trunk.Username == "" {
+		return nil
 	}
-	return 0
+	x, ok := d.exchanges[method]
+	if !ok {
+		if d.exchanges == nil {
+			d.exchanges = map[sip.RequestMethod]*digest.Exchange{}
+		}
+		x = d.trunk.client.Begin()
+		d.exchanges[method] = x
+	}
+	return x
 }
 
-// challenged reports whether res asks for credentials that we have, and keeps the strongest of its challenges: a server
-// sends one header for each algorithm, and which is first is its own preference (RFC 8760 section 2.4).
+// challenged reports whether res asks for credentials that we have, so that the request should be sent again. It is to be
+// told of every final response.
 func (d *Dialog) challenged(req *sip.Request, res *sip.Response) bool {
-	ask, answer := "WWW-Authenticate", "Authorization"
-	switch res.StatusCode {
-	case 401:
-	case 407:
-		ask, answer = "Proxy-Authenticate", "Proxy-Authorization"
+	ask := "WWW-Authenticate"
+	d.mu.Lock()
+	x := d.proof(req.Method)
+	switch {
+	case x == nil:
+	case res.StatusCode == 401:
+	case res.StatusCode == 407:
+		ask = "Proxy-Authenticate"
 	default:
+		delete(d.exchanges, req.Method) // the next request of this method begins anew
+		x = nil
+	}
+	d.mu.Unlock()
+	if x == nil {
 		return false
+	}
+	var challenges []string
+	for _, h := range res.GetHeaders(ask) {
+		challenges = append(challenges, h.Value())
+	}
+	err := x.Challenged(res.StatusCode, challenges)
+	if err == nil {
+		return true
 	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	c := d.credential
-	if c == nil || c.username == "" {
-		return false
+	delete(d.exchanges, req.Method)
+	d.mu.Unlock()
+	if errors.Is(err, digest.ErrDenied) {
+		d.log.Error("trunk refuses our password", zap.String("trunk", d.trunk.Name), zap.Int("status", res.StatusCode), zap.Error(err))
+	} else {
+		d.log.Warn("challenge not answered", zap.String("trunk", d.trunk.Name), zap.Int("status", res.StatusCode), zap.Error(err))
 	}
-	var best *digest.Challenge
-	for _, h := range res.GetHeaders(ask) {
-		offered, err := digest.ParseChallenge(h.Value())
-		if err != nil || strength(offered.Algorithm) == 0 || best != nil && strength(offered.Algorithm) <= strength(best.Algorithm) {
-			continue
-		}
-		best = offered
-	}
-	if best == nil {
-		return false
-	}
-	if header(req, answer) != "" && !best.Stale {
-		return false // it has seen our answer, and does not like the password
-	}
-	best.Algorithm = strings.ToUpper(best.Algorithm)
-	if c.answers == nil {
-		c.answers = map[string]*challengeAnswer{}
-	}
-	c.answers[answer] = &challengeAnswer{challenge: best}
-	return true
+	return false
 }
 
-// authorize adds our answers to the last challenges, when there were any.
+// authorize adds our answers to the challenges that are known.
 func (d *Dialog) authorize(req *sip.Request) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	c := d.credential
-	if c == nil {
+	x := d.proof(req.Method)
+	d.mu.Unlock()
+	if x == nil {
 		return
 	}
-	for name, a := range c.answers {
-		a.count++
-		cred, err := digest.Digest(a.challenge, digest.Options{
-			Method: string(req.Method), URI: req.Recipient.String(), Username: c.username, Password: c.password, Count: a.count,
-		})
-		if err != nil {
-			continue // a challenge we cannot compute: the request goes without and is refused
-		}
-		req.AppendHeader(sip.NewHeader(name, cred.String()))
+	for _, h := range x.Authorize(string(req.Method), req.Recipient.String(), req.Body()) {
+		req.AppendHeader(sip.NewHeader(h.Name, h.Value))
 	}
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/emiago/sipgo/sip"
 	"go.uber.org/zap"
+
+	"github.com/cordboard/cordboard/sip/digest"
 )
 
 // Dialog is one dialog (RFC 3261 section 12), begun by either side, from its first INVITE to its BYE. All methods are
@@ -19,6 +21,8 @@ type Dialog struct {
 	caller bool       // we called
 	origin Origin     // who called us
 	device *Device    // the registered device at the far end
+	trunk  *trunk     // at the far end; nil: one of us is there
+	way    *way       // of a call that we placed by a trunk
 
 	bound     bool   // in-dialog requests go to boundFlow, whatever Contact says
 	boundFlow flow   // guarded by dialogs.mu
@@ -43,32 +47,32 @@ type Dialog struct {
 	ended       sync.Once
 
 	mu         sync.Mutex
-	phase      phase                    // guarded by mu
-	over       bool                     // guarded by mu
-	dealOurs   bool                     // guarded by mu: deal is held by a re-INVITE of ours
-	localSeq   uint32                   // guarded by mu
-	remoteSeq  uint32                   // guarded by mu
-	local      party                    // guarded by mu
-	remote     party                    // guarded by mu
-	target     sip.Uri                  // guarded by mu: the remote target, refreshed by re-INVITE and UPDATE
-	routes     []sip.Uri                // guarded by mu: the route set
-	network    string                   // guarded by mu: transport when the route does not say
-	source     flow                     // guarded by mu: where the last request of theirs came from
-	answer     *sip.Response            // guarded by mu: our final response, or their 2xx
-	lastACK    *sip.Request             // guarded by mu: ours for their 2xx
-	ackBody    []byte                   // guarded by mu
-	acks       map[uint32]*awaitedACK   // guarded by mu: re-INVITEs of theirs waiting for their ACK, by CSeq; nil until there is one
-	tickets    map[*sip.Request]*ticket // guarded by mu: requests heard and not yet served; nil until there is one
-	lastTicket chan struct{}            // guarded by mu: closed when the request before was handed on
-	grace      *time.Timer              // guarded by mu: runs while the socket is lost
-	credential *credential              // guarded by mu: how we answered the far side's challenge
-	life       life                     // guarded by mu
-	reminder   *time.Timer              // guarded by mu: to the repetition of a provisional response
-	attached   any                      // guarded by mu: what the user of the dialog keeps with it
-	terms      *terms                   // guarded by mu: how the session is offered again as it is; nil: nobody said
-	reliable   *reliable                // set before the dialog is known, its fields guarded by mu; nil: provisional responses are not acknowledged
-	earlyDeal  bool                     // guarded by mu: offer and answer were exchanged reliably before the final response
-	prack      prack                    // of a call that we placed: owned by the loop that reads its responses
+	phase      phase                                  // guarded by mu
+	over       bool                                   // guarded by mu
+	dealOurs   bool                                   // guarded by mu: deal is held by a re-INVITE of ours
+	localSeq   uint32                                 // guarded by mu
+	remoteSeq  uint32                                 // guarded by mu
+	local      party                                  // guarded by mu
+	remote     party                                  // guarded by mu
+	target     sip.Uri                                // guarded by mu: the remote target, refreshed by re-INVITE and UPDATE
+	routes     []sip.Uri                              // guarded by mu: the route set
+	network    string                                 // guarded by mu: transport when the route does not say
+	source     flow                                   // guarded by mu: where the last request of theirs came from
+	answer     *sip.Response                          // guarded by mu: our final response, or their 2xx
+	lastACK    *sip.Request                           // guarded by mu: ours for their 2xx
+	ackBody    []byte                                 // guarded by mu
+	acks       map[uint32]*awaitedACK                 // guarded by mu: re-INVITEs of theirs waiting for their ACK, by CSeq; nil until there is one
+	tickets    map[*sip.Request]*ticket               // guarded by mu: requests heard and not yet served; nil until there is one
+	lastTicket chan struct{}                          // guarded by mu: closed when the request before was handed on
+	grace      *time.Timer                            // guarded by mu: runs while the socket is lost
+	exchanges  map[sip.RequestMethod]*digest.Exchange // guarded by mu: requests that the trunk may challenge
+	life       life                                   // guarded by mu
+	reminder   *time.Timer                            // guarded by mu: to the repetition of a provisional response
+	attached   any                                    // guarded by mu: what the user of the dialog keeps with it
+	terms      *terms                                 // guarded by mu: how the session is offered again as it is; nil: nobody said
+	reliable   *reliable                              // set before the dialog is known, its fields guarded by mu; nil: provisional responses are not acknowledged
+	earlyDeal  bool                                   // guarded by mu: offer and answer were exchanged reliably before the final response
+	prack      prack                                  // of a call that we placed: owned by the loop that reads its responses
 
 	reliability Reliability // towards whom we call
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/cordboard/cordboard/sip/digest"
 	"github.com/cordboard/cordboard/sip/door"
 	"github.com/cordboard/cordboard/sip/location"
+	"github.com/cordboard/cordboard/sip/targets"
 )
 
 // Calls is whom the endpoint tells of calls that come in.
@@ -47,6 +48,12 @@ type Endpoint struct {
 	verifier     *digest.Verifier
 	puzzled      *puzzled
 	keeper       *keeper
+	resolver     *targets.Resolver
+	reloading    sync.Mutex // held by Reload
+
+	lines         context.Context // ends before the endpoint, when trunks are to be let go
+	letGo         context.CancelFunc
+	registrations sync.WaitGroup // that run
 
 	invites *invites
 	dialogs *dialogs
@@ -62,6 +69,7 @@ type Endpoint struct {
 	closed  bool          // guarded by mu: no new goroutine
 	idle    chan struct{} // guarded by mu: closed when running is 0 and closed is set
 	err     error         // guarded by mu
+	shift   *shift        // guarded by mu
 }
 
 // Open opens every listener and serves them until Close. An address that cannot be had is an error, and nothing is left
@@ -69,12 +77,8 @@ type Endpoint struct {
 func Open(cfg Config, calls Calls) (*Endpoint, error) {
 	cfg = cfg.withDefaults()
 	setLibraryGlobals()
-	sources, err := newSources(cfg)
-	if err != nil {
-		return nil, err
-	}
 	e := &Endpoint{
-		cfg: cfg, log: cfg.Log, calls: calls, sources: sources, metrics: newMetrics(cfg.Metrics),
+		cfg: cfg, log: cfg.Log, calls: calls, sources: newSources(), metrics: newMetrics(cfg.Metrics),
 		devices: location.New(location.Limits{}), invites: newInvites(), puzzled: newPuzzled(),
 		done: make(chan struct{}), idle: make(chan struct{}),
 	}
@@ -85,9 +89,15 @@ func Open(cfg Config, calls Calls) (*Endpoint, error) {
 	}
 	// The endpoint is the root of its own contexts: a dialog outlives whatever asked for it.
 	e.base, e.stop = context.WithCancelCause(context.Background())
+	e.lines, e.letGo = context.WithCancel(e.base)
+	e.shift = newShift(e.base)
 	e.keeper, e.line = newKeeper(e), newLine()
 	e.buildLayers()
 	if err := e.listen(); err != nil {
+		e.abandon()
+		return nil, err
+	}
+	if err := e.openTrunks(); err != nil {
 		e.abandon()
 		return nil, err
 	}
@@ -102,6 +112,9 @@ func Open(cfg Config, calls Calls) (*Endpoint, error) {
 	e.awaitSockets()
 	e.run(e.keeper.run)
 	e.run(e.sweep)
+	for _, t := range e.sources.configured.Load().trunks {
+		t.run()
+	}
 	return e, nil
 }
 
@@ -146,7 +159,9 @@ func (e *Endpoint) Close(ctx context.Context) error {
 
 func (e *Endpoint) shut(ctx context.Context) {
 	e.drain.CompareAndSwap(0, 1)
+	e.letGo()
 	e.sayGoodbye(ctx)
+	e.registrations.Wait() // each bounded by Timeouts.Goodbye
 	e.stop(&Ended{Why: Stopped})
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.cfg.Timeouts.Goodbye)
 	defer cancel()
@@ -167,6 +182,7 @@ func (e *Endpoint) shut(ctx context.Context) {
 	}
 	e.mu.Unlock()
 	<-e.idle
+	e.resolver.Close()
 	e.closeTransport()
 	close(e.done)
 }
@@ -200,6 +216,9 @@ func (e *Endpoint) sayGoodbye(ctx context.Context) {
 
 // abandon undoes a half-done Open.
 func (e *Endpoint) abandon() {
+	if e.resolver != nil {
+		e.resolver.Close()
+	}
 	e.stop(&Ended{Why: Stopped})
 	e.closeListeners()
 	e.devices.Close()
@@ -251,16 +270,18 @@ func (e *Endpoint) leave() {
 	}
 }
 
-// Drain refuses new calls with 503 and Retry-After (rounded up to seconds), and answers OPTIONS with 503 so that
-// trunks go elsewhere. Calls that are up go on, and our own devices may still be rung for those who wait.
+// Drain refuses new calls with 503 and Retry-After (rounded up to seconds), answers OPTIONS with 503 and takes our
+// registrations back, so that trunks go elsewhere. Calls that are up go on, and our own devices may still be rung for those who wait.
 func (e *Endpoint) Drain(retryAfter time.Duration) {
 	e.drain.Store(max(1, int64(math.Ceil(retryAfter.Seconds()))))
+	e.deregister()
 }
 
 // Reopen takes new calls again after a Drain. After Close it does nothing.
 func (e *Endpoint) Reopen() {
 	if e.base.Err() == nil {
 		e.drain.Store(0)
+		e.registerAgain()
 	}
 }
 

@@ -58,7 +58,7 @@ func TestW4_ConcurrentMessagesToOneSocketAreWhole(t *testing.T) {
 				d := e.newDialog(newTag(), newTag(), e.log)
 				d.bound, d.boundFlow, d.caller = true, flow{Transport: "ws", Remote: dev.Remote}, true
 				d.cancel(&Ended{})
-				_, _ = d.aimAtDevice(dev)
+				_, _ = d.aimAtDevice(Invitation{}, dev)
 				req, _, _ := d.compose(context.Background(), "ACK", 1)
 				req.SetBody([]byte(fmt.Sprintf("%d/%d %s", w, i, strings.Repeat("x", 10*i))))
 				_ = e.address(req, h)

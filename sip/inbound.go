@@ -1,6 +1,8 @@
 package sip
 
 import (
+	"errors"
+
 	"github.com/emiago/sipgo/sip"
 	"go.uber.org/zap"
 )
@@ -36,6 +38,14 @@ func (e *Endpoint) inbound(req *sip.Request, tx *sip.ServerTx, a *arrival) {
 	if status != 0 {
 		refuse(status, "", why...)
 		return
+	}
+	if from, ok := origin.(FromTrunk); ok {
+		release, err := e.admit(from)
+		if r := (*Refused)(nil); errors.As(err, &r) {
+			refuse(r.Status, "", append(r.Header, Header{"Warning", `399 cordboard "` + quotedText(r.Reason) + `"`})...)
+			return
+		}
+		defer release()
 	}
 	d := e.called(req, tx, a, origin, device)
 	d.offer, d.life.wish, d.reliable = offer, timer, provisional
@@ -83,6 +93,9 @@ func (e *Endpoint) called(req *sip.Request, tx *sip.ServerTx, a *arrival, origin
 	d := e.newDialog(req.CallID().Value(), a.tag, e.log)
 	from, to := req.From(), req.To()
 	d.origin, d.device, d.invite, d.tx, d.first = origin, device, req, tx, a
+	if from, ok := origin.(FromTrunk); ok {
+		d.trunk = e.sources.named(from.Trunk)
+	}
 	d.local = party{to.DisplayName, *to.Address.Clone(), a.tag}
 	d.remote.display, d.remote.uri = from.DisplayName, *from.Address.Clone()
 	d.remote.tag, _ = from.Params.Get("tag")

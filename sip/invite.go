@@ -14,7 +14,7 @@ import (
 type Invitation struct {
 	To      Target
 	From    Address
-	Privacy bool     // withhold From: anonymous (RFC 3323) with Privacy: id; the number goes to trunks in P-Asserted-Identity
+	Privacy bool     // withhold From: anonymous (RFC 3323) with Privacy: id; a trunk is told the number where Trunk.Caller says so
 	Hops    int      // Max-Forwards; 0: 70
 	Offer   []byte   // SDP; nil: the far side's 2xx brings the offer and Invite ACKs with what Answer makes of it
 	Headers []Header // Alert-Info, X-…, anything for the far side
@@ -39,13 +39,21 @@ func (e *Endpoint) Invite(ctx context.Context, inv Invitation) (d *Dialog, answe
 	if ctx.Err() != nil {
 		return nil, nil, context.Cause(ctx)
 	}
-	_, outside := inv.To.(ToTrunk) // a caller who waits already is still served while we drain: agents go on ringing
-	if retry, draining := e.draining(); draining && outside {
+	to, outside := inv.To.(ToTrunk)
+	if !outside { // a caller who waits already is still served while we drain: agents go on ringing
+		return e.place(ctx, inv, nil)
+	}
+	if retry, draining := e.draining(); draining {
 		return nil, nil, &Refused{Status: 503, Reason: phraseOf(503), Header: []Header{retry}}
 	}
-	d, err = e.caller(ctx, inv)
+	return e.inviteOutside(ctx, inv, to)
+}
+
+// place is Invite for one device, or for one way to a trunk.
+func (e *Endpoint) place(ctx context.Context, inv Invitation, w *way) (d *Dialog, answer []byte, err error) {
+	d, err = e.caller(inv, w)
 	if err != nil {
-		return nil, nil, &Refused{Status: 503, Reason: phraseOf(503), Err: err}
+		return nil, nil, cannot(err)
 	}
 	e.dialogs.add(d)
 	if inv.Early != nil {
@@ -99,27 +107,14 @@ func (e *Endpoint) Invite(ctx context.Context, inv Invitation) (d *Dialog, answe
 }
 
 // caller makes the dialog of a call that we place.
-func (e *Endpoint) caller(ctx context.Context, inv Invitation) (*Dialog, error) {
+func (e *Endpoint) caller(inv Invitation, w *way) (*Dialog, error) {
 	d := e.newDialog(newTag(), newTag(), e.log)
 	d.caller, d.calling, d.provisional = true, make(chan struct{}), make(chan *sip.Response, maxAsks)
 	d.local.tag, d.localSeq = d.name.tag, 1
 	d.life.wish, d.reliability = e.policyTo(inv.To)
-	h, err := d.aim(ctx, inv.To)
+	h, err := d.aim(inv, w)
 	if err != nil {
 		return nil, err
-	}
-	local, err := e.local(h)
-	if err != nil {
-		return nil, err
-	}
-	host := inv.From.Host
-	if host == "" {
-		host = local.Addr().String()
-	}
-	d.local.display, d.local.uri = quotedText(inv.From.Display), sip.Uri{Scheme: "sip", User: escapeUser(inv.From.User), Host: host}
-	if inv.Privacy {
-		// RFC 3323 section 4.1.1.3.
-		d.local.display, d.local.uri = "Anonymous", sip.Uri{Scheme: "sip", User: "anonymous", Host: "anonymous.invalid"}
 	}
 	d.dialled = unescapeUser(d.target.User)
 	d.network, d.source = h.network, flow{Transport: h.network, Remote: h.remote}
@@ -148,17 +143,17 @@ func (d *Dialog) supported() string {
 }
 
 // aim sets where the call goes.
-func (d *Dialog) aim(ctx context.Context, to Target) (hop, error) {
-	switch to := to.(type) {
+func (d *Dialog) aim(inv Invitation, w *way) (hop, error) {
+	switch to := inv.To.(type) {
 	case ToDevice:
-		return d.aimAtDevice(to.Device)
+		return d.aimAtDevice(inv, to.Device)
 	case ToTrunk:
-		return d.aimAtTrunk(ctx, to)
+		return d.aimAtTrunk(inv, w)
 	}
 	return hop{}, fmt.Errorf("an invitation to nobody: %w", errMisused)
 }
 
-func (d *Dialog) aimAtDevice(dev Device) (hop, error) {
+func (d *Dialog) aimAtDevice(inv Invitation, dev Device) (hop, error) {
 	if _, err := sip.ParseAddressValue(dev.Contact, &d.target, &sip.HeaderParams{}); err != nil {
 		return hop{}, fmt.Errorf("contact of %s: %w", dev.AOR, err)
 	}
@@ -166,36 +161,20 @@ func (d *Dialog) aimAtDevice(dev Device) (hop, error) {
 	f := flow{Transport: dev.Transport, Remote: dev.Remote}
 	d.device, d.bound, d.boundFlow, d.unit = &dev, true, f, device2unit(&dev)
 	d.remote.uri = sip.Uri{Scheme: "sip", User: d.target.User, Host: d.target.Host}
-	return hop{network: dev.Transport, remote: dev.Remote, only: dev.Transport != "udp"}, nil
-}
-
-func (d *Dialog) aimAtTrunk(ctx context.Context, to ToTrunk) (hop, error) {
-	t := d.e.sources.named(to.Trunk)
-	if t == nil {
-		return hop{}, fmt.Errorf("no trunk %q", to.Trunk)
+	h := hop{network: dev.Transport, remote: dev.Remote, only: dev.Transport != "udp"}
+	host := inv.From.Host
+	if host == "" {
+		local, err := d.e.local(h)
+		if err != nil {
+			return hop{}, err
+		}
+		host = local.Addr().String()
 	}
-	if t.Target == "" {
-		return hop{}, fmt.Errorf("trunk %s has no target", t.Name)
+	d.local.display, d.local.uri = quotedText(inv.From.Display), sip.Uri{Scheme: "sip", User: escapeUser(inv.From.User), Host: host}
+	if inv.Privacy {
+		// RFC 3323 section 4.1.1.3.
+		d.local.display, d.local.uri = "Anonymous", sip.Uri{Scheme: "sip", User: "anonymous", Host: "anonymous.invalid"}
 	}
-	host, port, err := splitHostPort(t.Target, 5060)
-	if err != nil {
-		return hop{}, fmt.Errorf("trunk %s: %w", t.Name, err)
-	}
-	remote, err := resolve(ctx, host, port)
-	if err != nil {
-		return hop{}, fmt.Errorf("trunk %s: %w", t.Name, err)
-	}
-	h := hop{network: "udp", remote: remote}
-	if t.Transport != "" {
-		h.network = t.Transport
-	}
-	d.target = sip.Uri{Scheme: "sip", User: escapeUser(to.Number), Host: host, Port: port}
-	if t.Domain != "" {
-		d.target.Host, d.target.Port = t.Domain, 0
-		// The domain need not lead to the trunk: the first request goes to its address as by a preloaded route.
-	}
-	d.remote.uri = sip.Uri{Scheme: "sip", User: d.target.User, Host: d.target.Host}
-	d.credential = &credential{username: t.Username, password: t.Password}
 	return h, nil
 }
 
@@ -255,27 +234,24 @@ func (d *Dialog) callFinished() {
 // inviteRequest makes the INVITE; also the second one, with credentials.
 func (d *Dialog) inviteRequest(inv Invitation) (*sip.Request, hop, error) {
 	d.mu.Lock()
-	seq, first := d.localSeq, hop{network: d.source.Transport, remote: d.source.Remote}
+	seq := d.localSeq
 	d.mu.Unlock()
 	req, h, err := d.compose(d.e.base, "INVITE", seq)
 	if d.bound && err != nil {
 		return nil, hop{}, err
 	}
 	if !d.bound {
-		h = first // the trunk's address, wherever the request URI points
+		h = d.way.hop // the trunk's address, wherever the request URI points
 	}
 	if h := req.MaxForwards(); h != nil && inv.Hops > 0 {
 		*h = sip.MaxForwardsHeader(inv.Hops)
 	}
-	headers := inv.Headers
-	if _, trunk := inv.To.(ToTrunk); trunk && inv.From.User != "" {
-		// The trunk must know who calls even when the callee must not (RFC 3325 section 9.1).
-		local, _ := d.e.local(h)
-		id := sip.Uri{Scheme: "sip", User: escapeUser(inv.From.User), Host: local.Addr().String()}
-		headers = append(headers[:len(headers):len(headers)], Header{"P-Asserted-Identity", "<" + id.String() + ">"})
-	}
-	if inv.Privacy {
-		headers = append(headers[:len(headers):len(headers)], Header{"Privacy", "id"})
+	headers := inv.Headers[:len(inv.Headers):len(inv.Headers)]
+	switch {
+	case d.way != nil:
+		headers = append(headers, d.way.shown...)
+	case inv.Privacy:
+		headers = append(headers, Header{"Privacy", "id"})
 	}
 	if d.reliability == Required {
 		headers = append(headers[:len(headers):len(headers)], Header{"Require", "100rel"})
@@ -294,11 +270,13 @@ func (d *Dialog) follows(tx *sip.ClientTx, req *sip.Request, inv Invitation) (*s
 	for {
 		select {
 		case res := <-d.provisional:
+			d.answeredSomething()
 			provisional = true
 			if over != nil {
 				d.progressed(req, res, inv)
 			}
 		case res := <-tx.Responses():
+			d.answeredSomething()
 			if !res.IsProvisional() {
 				d.progressedBefore(req, inv)
 				return res, nil
@@ -307,6 +285,9 @@ func (d *Dialog) follows(tx *sip.ClientTx, req *sip.Request, inv Invitation) (*s
 		case <-tx.Done():
 			return nil, d.failed(unanswered(tx.Err()))
 		case <-over:
+			if !provisional && d.passedOver() {
+				return nil, d.letGo(tx, req)
+			}
 			over = nil
 			// 64*T1 after the CANCEL the INVITE counts as cancelled, whatever comes (RFC 3261 section 9.1).
 			limit := time.NewTimer(d.e.cfg.Timeouts.NoACK)

@@ -93,7 +93,7 @@ func (k *keeper) ask(f flow) {
 	h := hop{network: f.Transport, remote: f.Remote, only: f.Transport != "udp"}
 	ctx, cancel := context.WithTimeoutCause(k.e.base, 2*k.e.cfg.Timeouts.KeepAlive, errSilent)
 	defer cancel()
-	_, err := k.e.ask(ctx, k.e.options2device(uri, h), h)
+	_, err := k.e.ask(ctx, k.e.optionsTo(uri, h), h)
 	if err == nil {
 		k.answered(f)
 		return
@@ -134,8 +134,8 @@ func (k *keeper) asked(f flow) {
 	}
 }
 
-// options2device makes the OPTIONS by which a device is asked.
-func (e *Endpoint) options2device(uri sip.Uri, h hop) *sip.Request {
+// optionsTo makes the OPTIONS by which a device or a hop is asked whether it lives.
+func (e *Endpoint) optionsTo(uri sip.Uri, h hop) *sip.Request {
 	req := sip.NewRequest(sip.OPTIONS, uri)
 	host := "invalid"
 	if local, err := e.local(h); err == nil {

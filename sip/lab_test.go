@@ -17,6 +17,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest"
+
+	"github.com/cordboard/cordboard/sip/targets"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -287,8 +289,21 @@ func wait[T any](t testing.TB, ch <-chan T, what string) T {
 // trunkTo makes the phone a trunk that we may call, too.
 func trunkTo(target string) func(*Config) {
 	return func(c *Config) {
-		c.Trunks = append(c.Trunks, Trunk{Name: "out", Target: target, Transport: "udp", Username: "we", Password: "secret"})
+		c.Trunks = append(c.Trunks, Trunk{Name: "out", Targets: at(target), Username: "we", Password: "secret"})
 	}
+}
+
+// at are targets as an operator writes them.
+func at(written ...string) []targets.Target {
+	var all []targets.Target
+	for _, w := range written {
+		t, err := targets.Parse(w)
+		if err != nil {
+			panic(err)
+		}
+		all = append(all, t)
+	}
+	return all
 }
 
 // reserve finds a free UDP port for a phone that must be known before the endpoint is opened.

@@ -18,22 +18,56 @@ func (e *Endpoint) originOf(req *sip.Request, tx *sip.ServerTx, a *arrival) (Ori
 		return FromUser{aor}, e.deviceOn(f, aor), true
 	}
 	registered := e.devices.ByFlow(f)
+	known := passwords(e.users)
 	if len(registered) == 0 && f.Transport != "ws" {
-		if t := e.sources.trunk(f.Remote.Addr()); t != nil {
+		t := e.sources.trunk(f.Remote.Addr())
+		if t != nil && !t.challenges() {
 			return FromTrunk{t.Name}, nil, true
 		}
-		if !e.sources.phone(f.Remote.Addr()) {
+		if t == nil && !e.sources.phone(f.Remote.Addr()) {
 			e.invites.finish(a, 403, "")
 			e.reply(req, tx, 403, "")
 			return nil, nil, false
 		}
+		known = e.callers(f)
 	}
-	aor, ok := e.authenticate(req, tx, 407)
+	origin, ok := e.authenticate(req, tx, 407, known)
 	if !ok {
 		e.invites.finish(a, 0, "")
 		return nil, nil, false
 	}
-	return FromUser{aor}, e.deviceOn(f, aor), true
+	if user, ok := origin.(FromUser); ok {
+		return user, e.deviceOn(f, user.AOR), true
+	}
+	return origin, nil, true
+}
+
+// passwords finds the password of a user name, and whose it is.
+type passwords func(username string) (password string, who Origin, ok bool)
+
+// users are our own.
+func (e *Endpoint) users(username string) (string, Origin, bool) {
+	if e.cfg.Users == nil {
+		return "", nil, false
+	}
+	password, aor, ok := e.cfg.Users.Password(username)
+	return password, FromUser{aor}, ok
+}
+
+// callers are the trunks that are challenged and may call from where the request came from, and our own users where
+// phones are.
+func (e *Endpoint) callers(f flow) passwords {
+	return func(username string) (string, Origin, bool) {
+		for _, t := range e.sources.challenged(f.Remote.Addr()) {
+			if t.Challenge.Username == username {
+				return t.Challenge.Password, FromTrunk{t.Name}, true
+			}
+		}
+		if !e.sources.phone(f.Remote.Addr()) {
+			return "", nil, false
+		}
+		return e.users(username)
+	}
 }
 
 // whoIs is the user behind a connection: the one whose session it was opened with, or who registered over it with a
@@ -56,7 +90,7 @@ func (e *Endpoint) whoIs(f flow) (aor string, ok bool) {
 
 // authenticate checks the digest of a request and says whose it is. When it fails it has answered: with a challenge of
 // the given status (401 or 407), or with 400.
-func (e *Endpoint) authenticate(req *sip.Request, tx *sip.ServerTx, status int) (aor string, ok bool) {
+func (e *Endpoint) authenticate(req *sip.Request, tx *sip.ServerTx, status int, known passwords) (who Origin, ok bool) {
 	ask, credentials := "WWW-Authenticate", "Authorization"
 	if status == 407 {
 		ask, credentials = "Proxy-Authenticate", "Proxy-Authorization"
@@ -66,35 +100,38 @@ func (e *Endpoint) authenticate(req *sip.Request, tx *sip.ServerTx, status int) 
 		value = header(req, "Authorization") // phones that were challenged by 401 once
 	}
 	err := digest.ErrMissing
-	if value != "" && e.cfg.Users != nil {
+	if value != "" {
 		var username string
 		username, err = e.verifier.Verify(value, string(req.Method), req.Recipient.String(), func(u string) (string, bool) {
-			password, _, ok := e.cfg.Users.Password(u)
+			password, _, ok := known(u)
 			return password, ok
 		})
 		if err == nil {
 			e.puzzled.understood(req)
-			_, aor, ok := e.cfg.Users.Password(username)
-			return aor, ok
+			_, who, ok := known(username)
+			return who, ok
 		}
 		e.log.Info("digest refused", zap.String("user", username), zap.String("from", req.Source()), zap.Error(err))
 	}
 	if errors.Is(err, digest.ErrMalformed) {
 		e.reply(req, tx, 400, "")
-		return "", false
+		return nil, false
 	}
 	var headers []Header
 	for _, c := range e.verifier.ChallengeAfter(err, e.algorithms(req, err)...) {
 		headers = append(headers, Header{ask, c})
 	}
 	e.reply(req, tx, status, "", headers...)
-	return "", false
+	return nil, false
 }
 
 // algorithms are those a client understands, nil for all that are configured.
 func (e *Endpoint) algorithms(req *sip.Request, err error) []digest.Algorithm {
 	if strings.EqualFold(req.Transport(), "WS") {
 		return []digest.Algorithm{digest.MD5} // JsSIP reads the first challenge only, and gives up unless it says MD5
+	}
+	if len(e.sources.challenged(flowOf(req).Remote.Addr())) > 0 {
+		return nil // many calls begin at once there, each without credentials
 	}
 	if e.puzzled.readsMD5Alone(req, errors.Is(err, digest.ErrMissing)) {
 		return []digest.Algorithm{digest.MD5}

@@ -38,8 +38,12 @@ func (e *Endpoint) register(req *sip.Request, tx *sip.ServerTx) {
 		bySession = bySession && session != ""
 	}
 	if !bySession {
-		if session, bySession = e.authenticate(req, tx, 401); !bySession {
+		who, proved := e.authenticate(req, tx, 401, e.users)
+		if !proved {
 			return
+		}
+		if user, is := who.(FromUser); is {
+			session = user.AOR
 		}
 	}
 	if !ok || session != aor { // W2; and nobody learns which users there are

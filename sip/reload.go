@@ -2,6 +2,7 @@ package sip
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -9,16 +10,29 @@ import (
 // up go on, also those of a trunk that is no more: its address stays known while it is spoken to. The error says what is
 // wrong with a trunk; nothing has changed then.
 func (e *Endpoint) Reload(trunks []Trunk, phones []netip.Prefix) error {
-	n, err := newNetworks(trunks, phones)
+	e.reloading.Lock()
+	defer e.reloading.Unlock()
+	before := e.sources.configured.Load().trunks
+	now, fresh, err := e.trunksFrom(trunks, before)
 	if err != nil {
 		return err
 	}
+	n := newNetworks(now, phones)
 	for _, d := range e.dialogs.live() {
 		if a := d.farAddr().Unmap(); a.IsValid() && !n.hold(a) {
 			e.sources.keep(a, longestCall)
 		}
 	}
 	e.sources.configured.Store(n)
+	for _, t := range before {
+		if !slices.Contains(now, t) {
+			t.stop()
+			e.sources.forget(t)
+		}
+	}
+	for _, t := range fresh {
+		t.run()
+	}
 	return nil
 }
 

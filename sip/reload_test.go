@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/cordboard/cordboard/sip/limits"
 )
 
 // trunksCalling opens an endpoint that says which trunk each call came by and answers it.
@@ -58,7 +60,7 @@ func TestACallOutlivesItsTrunkAndNoOtherComesIn(t *testing.T) {
 
 func TestATrunkThatCannotBeChangesNothing(t *testing.T) {
 	e, origins, dialogs := trunksCalling(t)
-	err := e.Reload([]Trunk{{Name: "bad", Target: "no port"}}, nil)
+	err := e.Reload([]Trunk{{Name: "bad", Limits: limits.Config{Calls: -1}}}, nil)
 	if err == nil || !strings.Contains(err.Error(), "bad") {
 		t.Errorf("the error does not name the trunk: %v", err)
 	}

@@ -7,10 +7,12 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/emiago/sipgo/sip"
 
 	"github.com/cordboard/cordboard/sip/location"
+	"github.com/cordboard/cordboard/sip/targets"
 )
 
 // errFlowGone says that the socket a request must go out by is not there (any more). We never dial a browser: the port
@@ -24,7 +26,9 @@ type flow = location.Flow
 type hop struct {
 	network string // "udp", "tcp", "ws"
 	remote  netip.AddrPort
-	only    bool // only by the connection that is there already
+	only    bool   // only by the connection that is there already
+	trunk   *trunk // whose hop it is; nil: nobody's
+	host    string // that the hop was found by
 }
 
 // flowOf is where a request came from.
@@ -168,32 +172,39 @@ func unanswered(err error) *Refused {
 
 // refusal is the Refused that a final response is.
 func refusal(res *sip.Response) *Refused {
-	r := &Refused{Status: res.StatusCode, Reason: res.Reason}
-	for _, h := range res.Headers() {
-		r.Header = append(r.Header, Header{h.Name(), h.Value()})
-	}
-	return r
+	return &Refused{Status: res.StatusCode, Reason: res.Reason, Header: headersOf(res)}
 }
 
-// nextHop is where a URI leads (RFC 3263 in its plainest form: the transport parameter, else the one in use; no NAPTR).
-func nextHop(ctx context.Context, uri *sip.Uri, network string) (hop, error) {
-	if t, ok := uri.UriParams.Get("transport"); ok && t != "" {
-		network = strings.ToLower(t)
+// headersOf are all header fields of a message.
+func headersOf(m fields) []Header {
+	all := make([]Header, 0, len(m.Headers()))
+	for _, h := range m.Headers() {
+		all = append(all, Header{h.Name(), h.Value()})
 	}
-	host := uri.Host
+	return all
+}
+
+// nextHop is where a URI leads (RFC 3263 without NAPTR): to the first of its addresses.
+func (e *Endpoint) nextHop(ctx context.Context, uri *sip.Uri, network string) (hop, error) {
+	t := targets.Target{Host: trimBrackets(uri.Host), Transport: targets.Transport(network)}
+	if name, ok := uri.UriParams.Get("transport"); ok && name != "" {
+		t.Transport = targets.Transport(strings.ToLower(name))
+	}
 	if m, ok := uri.UriParams.Get("maddr"); ok && m != "" {
-		host = m
+		t.Host = trimBrackets(m)
 	}
-	port := uri.Port
-	if port == 0 {
-		port = 5060
-	}
-	if host == "" || port > 65535 {
+	if t.Host == "" || uri.Port < 0 || uri.Port > 65535 {
 		return hop{}, fmt.Errorf("no address in %q", uri.String())
 	}
-	remote, err := resolve(ctx, host, port)
+	t.Port = uint16(uri.Port)
+	budget, cancel := context.WithTimeout(ctx, dnsBudget)
+	defer cancel()
+	hops, err := e.resolver.Resolve(budget, t)
 	if err != nil {
-		return hop{}, err
+		return hop{}, fmt.Errorf("look up %s: %w", t, err)
 	}
-	return hop{network: network, remote: remote}, nil
+	return hop{network: string(t.Transport), remote: hops[0].Addr, host: t.Host}, nil
 }
+
+// dnsBudget is how long a request inside a dialog waits for DNS.
+const dnsBudget = 2 * time.Second

@@ -1,7 +1,6 @@
 package sip
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -19,18 +18,19 @@ type sources struct {
 
 	mu      sync.RWMutex
 	dialled map[netip.Addr]time.Time // guarded by mu; addresses we sent a request to, until when they are known
+	hops    map[netip.Addr]*trunk    // guarded by mu; where DNS led the trunks that name no sources
 }
 
 // networks are what the configuration names. They are replaced as a whole, and never change.
 type networks struct {
-	trunks   []Trunk
+	trunks   []*trunk
 	prefixes []trunkPrefix
 	phones   []netip.Prefix
 }
 
 type trunkPrefix struct {
 	prefix netip.Prefix
-	trunk  *Trunk
+	trunk  *trunk
 }
 
 // dialledFor is how long an address we called stays known after the last request: longer than the longest wait for a
@@ -40,36 +40,52 @@ const dialledFor = time.Hour
 // maxDialled bounds the addresses remembered; trunks have a handful.
 const maxDialled = 4096
 
-func newSources(cfg Config) (*sources, error) {
-	s := &sources{dialled: map[netip.Addr]time.Time{}}
-	n, err := newNetworks(cfg.Trunks, cfg.PhoneNetworks)
-	if err != nil {
-		return nil, err
-	}
-	s.configured.Store(n)
-	return s, nil
+func newSources() *sources {
+	s := &sources{dialled: map[netip.Addr]time.Time{}, hops: map[netip.Addr]*trunk{}}
+	s.configured.Store(&networks{})
+	return s
 }
 
-func newNetworks(trunks []Trunk, phones []netip.Prefix) (*networks, error) {
-	n := &networks{trunks: slices.Clone(trunks), phones: slices.Clone(phones)}
-	for i := range n.trunks {
-		t := &n.trunks[i]
-		t.Timer = t.Timer.withDefaults()
+func newNetworks(trunks []*trunk, phones []netip.Prefix) *networks {
+	n := &networks{trunks: trunks, phones: slices.Clone(phones)}
+	for _, t := range trunks {
 		for _, p := range t.Sources {
 			n.prefixes = append(n.prefixes, trunkPrefix{p.Masked(), t})
 		}
-		if t.Target == "" {
-			continue
-		}
-		host, _, err := net.SplitHostPort(t.Target)
-		if err != nil {
-			return nil, fmt.Errorf("trunk %s: target %q: %w", t.Name, t.Target, err)
-		}
-		if a, err := netip.ParseAddr(host); err == nil {
-			n.prefixes = append(n.prefixes, trunkPrefix{netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), t})
+		for _, target := range t.Targets {
+			if a, ok := literal(target); ok {
+				n.prefixes = append(n.prefixes, trunkPrefix{netip.PrefixFrom(a, a.BitLen()), t})
+			}
 		}
 	}
-	return n, nil
+	return n
+}
+
+// hop notes, or forgets, that DNS led a trunk to an address. Of a trunk that does not name its sources it is one of them.
+func (s *sources) hop(t *trunk, a netip.Addr, known bool) {
+	a = a.Unmap()
+	if len(t.Sources) > 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case known && t.life.Err() == nil:
+		s.hops[a] = t
+	case s.hops[a] == t:
+		delete(s.hops, a)
+	}
+}
+
+// forget drops the addresses of a trunk that is no more.
+func (s *sources) forget(t *trunk) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for a, of := range s.hops {
+		if of == t {
+			delete(s.hops, a)
+		}
+	}
 }
 
 // known reports whether a datagram or connection from a is worth reading.
@@ -80,8 +96,9 @@ func (s *sources) known(a netip.Addr) bool {
 	}
 	s.mu.RLock()
 	until, ok := s.dialled[a]
+	hop := s.hops[a]
 	s.mu.RUnlock()
-	return ok && time.Now().Before(until)
+	return hop != nil || ok && time.Now().Before(until)
 }
 
 // hold reports whether the configuration names a network that holds a.
@@ -107,28 +124,54 @@ func (n *networks) phone(a netip.Addr) bool {
 func (s *sources) phone(a netip.Addr) bool { return s.configured.Load().phone(a) }
 
 // trunk is the trunk whose prefix holds a, the longest prefix first; nil when there is none.
-func (s *sources) trunk(a netip.Addr) *Trunk {
+func (s *sources) trunk(a netip.Addr) *trunk {
 	a = a.Unmap()
 	n := s.configured.Load()
-	var best *Trunk
+	var best *trunk
 	bits := -1
 	for i := range n.prefixes {
 		if p := n.prefixes[i].prefix; p.Contains(a) && p.Bits() > bits {
 			best, bits = n.prefixes[i].trunk, p.Bits()
 		}
 	}
+	if bits == a.BitLen() {
+		return best
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if t := s.hops[a]; t != nil {
+		return t // the address itself is longer than any prefix
+	}
 	return best
 }
 
 // named is the trunk of that name, nil when there is none.
-func (s *sources) named(name string) *Trunk {
-	n := s.configured.Load()
-	for i := range n.trunks {
-		if n.trunks[i].Name == name {
-			return &n.trunks[i]
+func (s *sources) named(name string) *trunk {
+	for _, t := range s.configured.Load().trunks {
+		if t.Name == name {
+			return t
 		}
 	}
 	return nil
+}
+
+// challenges reports whether the trunk must prove itself with each call.
+func (t *Trunk) challenges() bool { return t.Challenge.Username != "" }
+
+// challenged are the trunks that may call from a, and must prove themselves.
+func (s *sources) challenged(a netip.Addr) (all []*trunk) {
+	a = a.Unmap()
+	for _, p := range s.configured.Load().prefixes {
+		if p.trunk.challenges() && p.prefix.Contains(a) {
+			all = append(all, p.trunk)
+		}
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if t := s.hops[a]; t != nil && t.challenges() {
+		all = append(all, t)
+	}
+	return all
 }
 
 // dial remembers an address that we are about to send a request to, unless it is known anyway.
@@ -155,24 +198,6 @@ func (s *sources) keep(a netip.Addr, d time.Duration) {
 	if until := now.Add(d); len(s.dialled) < maxDialled && until.After(s.dialled[a]) {
 		s.dialled[a] = until
 	}
-}
-
-// resolve turns host and port into an address, by DNS where host is a name; IPv4 first, as trunks mostly are.
-func resolve(ctx context.Context, host string, port int) (netip.AddrPort, error) {
-	host = trimBrackets(host)
-	if a, err := netip.ParseAddr(host); err == nil {
-		return netip.AddrPortFrom(a.Unmap(), uint16(port)), nil
-	}
-	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("look up %s: %w", host, err)
-	}
-	for _, a := range addrs {
-		if a.Unmap().Is4() {
-			return netip.AddrPortFrom(a.Unmap(), uint16(port)), nil
-		}
-	}
-	return netip.AddrPortFrom(addrs[0].Unmap(), uint16(port)), nil
 }
 
 func trimBrackets(host string) string {

@@ -101,10 +101,10 @@ func TestATapHearsWhatABrowserIsTold(t *testing.T) {
 
 func TestATapHearsACallByATCPTrunk(t *testing.T) {
 	s := &ear{}
-	at, accepted := tcpTrunk(t)
+	address, accepted := tcpTrunk(t)
 	e := open(t, nil, func(c *Config) {
 		c.Tap = s
-		c.Trunks = append(c.Trunks, Trunk{Name: "tcp", Target: at, Transport: "tcp"})
+		c.Trunks = append(c.Trunks, Trunk{Name: "tcp", Targets: at(address + ";transport=tcp")})
 	})
 	done := make(chan placed, 1)
 	go func() {

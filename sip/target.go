@@ -77,7 +77,7 @@ func (d *Dialog) hop(ctx context.Context, next *sip.Uri, network string) (hop, e
 	if source.Transport == "tcp" && d.e.alive(source) {
 		return hop{network: "tcp", remote: source.Remote}, nil
 	}
-	h, err := nextHop(ctx, next, network)
+	h, err := d.e.nextHop(ctx, next, network)
 	if err != nil && source.Remote.IsValid() {
 		return hop{network: source.Transport, remote: source.Remote}, nil // a Contact that leads nowhere: back where it came from
 	}

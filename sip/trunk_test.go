@@ -37,9 +37,9 @@ func tcpTrunk(t *testing.T) (at string, accepted <-chan *phone) {
 }
 
 func TestACallGoesOutByATCPTrunkAndStaysOnItsConnection(t *testing.T) {
-	at, accepted := tcpTrunk(t)
+	place, accepted := tcpTrunk(t)
 	e := open(t, nil, func(c *Config) {
-		c.Trunks = append(c.Trunks, Trunk{Name: "tcp", Target: at, Transport: "tcp"})
+		c.Trunks = append(c.Trunks, Trunk{Name: "tcp", Targets: at(place + ";transport=tcp")})
 	})
 	done := make(chan placed, 1)
 	go func() {
@@ -67,9 +67,11 @@ func TestATrunkThatIsNotThereIs503AndOneThatIsSilent408(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := l.Addr().String()
+	place := l.Addr().String()
 	l.Close()
-	e := open(t, nil, func(c *Config) { c.Trunks = append(c.Trunks, Trunk{Name: "tcp", Target: at, Transport: "tcp"}) })
+	e := open(t, nil, func(c *Config) {
+		c.Trunks = append(c.Trunks, Trunk{Name: "tcp", Targets: at(place + ";transport=tcp")})
+	})
 	_, _, err = e.Invite(t.Context(), Invitation{To: ToTrunk{"tcp", "1"}, Offer: []byte(someSDP)})
 	if r, ok := err.(*Refused); !ok || r.Status != 503 { //nolint:errorlint // exactly this type
 		t.Errorf("%v", err)

@@ -365,17 +365,3 @@ func TestD10_AWrongPasswordIsNotTriedTwiceAndAStaleNonceIs(t *testing.T) {
 		t.Errorf("%v", r.err)
 	}
 }
-
-func TestPrivacyHidesTheCallerFromTheCalleeAndNotFromTheTrunk(t *testing.T) {
-	_, p, done := calling(t, t.Context(), Invitation{Offer: []byte(someSDP), Privacy: true, From: Address{Display: "Anna", User: "+358293000100"}})
-	inv := p.request("INVITE")
-	if from := inv.get("From"); !strings.HasPrefix(from, `"Anonymous" <sip:anonymous@anonymous.invalid>`) {
-		t.Errorf("From %s", from)
-	}
-	if inv.get("Privacy") != "id" || !strings.Contains(inv.get("P-Asserted-Identity"), "+358293000100@127.0.0.1") || strings.Contains(inv.get("Contact"), "358293") {
-		t.Errorf("Privacy %q, P-Asserted-Identity %q, Contact %q", inv.get("Privacy"), inv.get("P-Asserted-Identity"), inv.get("Contact"))
-	}
-	p.reply(inv, 486, "x", "")
-	p.request("ACK")
-	wait(t, done, "the refusal")
-}

@@ -110,6 +110,7 @@ type Refused struct {
 	Reason string   // the reason phrase
 	Header []Header // the header fields of the response: Retry-After, Contact, Reason, Warning …
 	Err    error    // what happened when the response is ours (408, 503)
+	Ours   bool     // a limit of the trunk refused it; Reason says which
 }
 
 func (r *Refused) Error() string {

@@ -17,13 +17,15 @@ type Arrival struct {
 	ID      call.ID
 	Trunk   string
 	Dialled call.Number
-	Caller  call.Party
-	At      time.Time // when the INVITE came
+	// Diverted is whom the caller dialled, when somebody sent the call on to us; empty: nobody did.
+	Diverted call.Number
+	Caller   call.Party
+	At       time.Time // when the INVITE came
 }
 
 // Inbound tells the story of a call from outside. It returns when the call is over and its record is with the ledger.
 func (s *Switchboard) Inbound(customer call.Leg, a Arrival) {
-	c := s.begin(customer, call.Record{ID: a.ID, Direction: call.Inbound, Trunk: a.Trunk, Customer: a.Caller, Dialled: a.Dialled, Started: a.At})
+	c := s.begin(customer, call.Record{ID: a.ID, Direction: call.Inbound, Trunk: a.Trunk, Customer: a.Caller, Dialled: a.Dialled, Diverted: a.Diverted, Started: a.At})
 	defer c.end()
 
 	entry, ok := s.Router.Look(a.Dialled)

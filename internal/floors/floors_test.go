@@ -18,37 +18,43 @@ const module = "github.com/cordboard/cordboard/"
 // the longest key that fits counts.
 func floors() map[string][]string {
 	return map[string][]string{
-		"call":           {},
-		"agent":          {"call"},
-		"access":         {"call"},
-		"outbox":         {"call"},
-		"sip":            {"call", "sip/"},
-		"sip/":           {},
-		"rtp":            {"rtp/dtmf"}, // sound knows no calls and no signalling
-		"rtp/":           {"rtp", "rtp/"},
-		"rtp/dtmf":       {},      // what rtp itself imports imports nothing
-		"rtp/sdes":       {},      // keys know no sound; whoever negotiates holds them
-		"rtp/comfort":    {"rtp"}, // a decoder as rtp wants one
-		"bridge":         {"call", "sip", "rtp", "rtp/"},
-		"trace":          {"call", "sip", "rtp", "bridge"}, // what is seen of legs, messages and packets, for who looks at one call
-		"routing":        {"call"},
-		"queue":          {"call", "agent"},
-		"crm":            {"call", "outbox"},
-		"switchboard":    {"call", "agent", "queue", "routing"},
-		"configs":        {"call"},
-		"web":            {},
-		"api":            {"call", "access", "agent", "queue", "switchboard", "crm"},
-		"store":          {"call", "outbox", "store/"},
-		"store/":         {},
-		"outbox/":        {"call", "outbox"}, // what its tests share
-		"crm/salesforce": {"call", "crm", "outbox", "routing"},
-		"crm/sfsim":      {"crm/sfsim/"},
-		"crm/sfsim/":     {"crm/sfsim/"},
-		"gateway":        {"*"},
-		"cmd/":           {"gateway", "crm/sfsim", "configs", "access"}, // access: hashes of passwords
-		"internal/lab":   {},                                            // a peer shares no code with what it tests
-		"internal/lab/":  {"internal/lab", "internal/lab/"},
-		"internal/":      {"*"},
+		"call":             {},
+		"agent":            {"call"},
+		"access":           {"call"},
+		"outbox":           {"call"},
+		"sip":              {"call", "sip/"},
+		"sip/":             {},
+		"sip/digest":       {"sip/field"},                              // header fields
+		"sip/number":       {"call", "sip/field"},                      // what is read becomes a call.Number, which prints masked
+		"sip/caller":       {"call", "sip/field", "sip/number"},        // the same, and parties
+		"sip/limits":       {"call"},                                   // the same
+		"sip/targets":      {"sip/field"},                              // targets are written as URIs
+		"sip/registration": {"sip/digest", "sip/field", "sip/targets"}, // a registrar challenges, and is one of several places
+		"rtp":              {"rtp/dtmf"},                               // sound knows no calls and no signalling
+		"rtp/":             {"rtp", "rtp/"},
+		"rtp/dtmf":         {},      // what rtp itself imports imports nothing
+		"rtp/sdes":         {},      // keys know no sound; whoever negotiates holds them
+		"rtp/comfort":      {"rtp"}, // a decoder as rtp wants one
+		"bridge":           {"call", "sip", "rtp", "rtp/"},
+		"trace":            {"call", "sip", "rtp", "bridge"}, // what is seen of legs, messages and packets, for who looks at one call
+		"routing":          {"call"},
+		"queue":            {"call", "agent"},
+		"crm":              {"call", "outbox"},
+		"switchboard":      {"call", "agent", "queue", "routing"},
+		"configs":          {"call"},
+		"web":              {},
+		"api":              {"call", "access", "agent", "queue", "switchboard", "crm"},
+		"store":            {"call", "outbox", "store/"},
+		"store/":           {},
+		"outbox/":          {"call", "outbox"}, // what its tests share
+		"crm/salesforce":   {"call", "crm", "outbox", "routing"},
+		"crm/sfsim":        {"crm/sfsim/"},
+		"crm/sfsim/":       {"crm/sfsim/"},
+		"gateway":          {"*"},
+		"cmd/":             {"gateway", "crm/sfsim", "configs", "access"}, // access: hashes of passwords
+		"internal/lab":     {},                                            // a peer shares no code with what it tests
+		"internal/lab/":    {"internal/lab", "internal/lab/"},
+		"internal/":        {"*"},
 	}
 }
 

@@ -26,10 +26,13 @@ var (
 // Algorithm is a digest algorithm as it is written in a challenge. The set is closed.
 type Algorithm string
 
-// The algorithms. Session variants ("-sess") are not offered: no SIP client we know needs them.
+// The algorithms. A Verifier offers the first two and no session variants ("-sess"): no SIP client we know needs more. A
+// Client answers all, and the variants.
 const (
-	SHA256 Algorithm = "SHA-256"
-	MD5    Algorithm = "MD5"
+	SHA256    Algorithm = "SHA-256"
+	MD5       Algorithm = "MD5"
+	SHA512256 Algorithm = "SHA-512-256"
+	SHA512    Algorithm = "SHA-512" // in no RFC, but some servers offer it
 )
 
 // Verifier challenges and verifies. Set its fields before first use and leave them. Its methods are safe for concurrent

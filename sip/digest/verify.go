@@ -3,6 +3,7 @@ package digest
 import (
 	"crypto/md5" // RFC 2617 phones know nothing else
 	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/subtle"
 	"encoding/hex"
 	"fmt"
@@ -95,8 +96,14 @@ func (a Algorithm) hash(s string) string {
 	case MD5:
 		sum := md5.Sum([]byte(s))
 		return hex.EncodeToString(sum[:])
+	case SHA512256:
+		sum := sha512.Sum512_256([]byte(s))
+		return hex.EncodeToString(sum[:])
+	case SHA512:
+		sum := sha512.Sum512([]byte(s))
+		return hex.EncodeToString(sum[:])
 	}
-	return "" // not reached: parse knows these two
+	return "" // not reached: what is read names one of these
 }
 
 // sameAddress compares two SIP addresses by scheme, user and host and port.
@@ -118,7 +125,11 @@ func split(uri string) (scheme, user, hostport string) {
 	return strings.ToLower(scheme), user, strings.ToLower(rest)
 }
 
-// quote writes a quoted-string (RFC 3261 section 25.1).
+// quote writes a quoted-string (RFC 3261 section 25.1). What would end the line, which a foreign challenge might hold, is
+// left out.
 func quote(s string) string {
+	if strings.ContainsAny(s, "\r\n\x00") {
+		s = strings.NewReplacer("\r", "", "\n", "", "\x00", "").Replace(s)
+	}
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }
