@@ -48,12 +48,13 @@ type Ladder struct {
 func (b *Book) Ladder(id call.ID) (Ladder, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	legs := b.calls[id]
-	if len(legs) == 0 {
-		return Ladder{}, false
-	}
+	return b.ladder(id), len(b.calls[id]) > 0
+}
+
+// ladder is what is known of a call. b.mu is held.
+func (b *Book) ladder(id call.ID) Ladder {
 	all := Ladder{Call: id}
-	for _, l := range legs {
+	for _, l := range b.calls[id] {
 		d := b.dialogs[l.CallID]
 		v := l.view(d)
 		if d != nil {
@@ -65,7 +66,7 @@ func (b *Book) Ladder(id call.ID) (Ladder, bool) {
 		all.Legs = append(all.Legs, v)
 	}
 	slices.SortStableFunc(all.Messages, func(x, y Message) int { return x.At.Compare(y.At) })
-	return all, true
+	return all
 }
 
 // view is a leg as it stands, with its dialog, if that is still known.
