@@ -182,13 +182,14 @@ func (b *Book) LegBegan(n bridge.LegNote) {
 func (b *Book) LegEnded(id call.LegID) {
 	b.mu.Lock()
 	l := b.legs[id]
+	delete(b.legs, id)
+	b.mu.Unlock()
 	if l == nil {
-		b.mu.Unlock()
 		return
 	}
-	delete(b.legs, id)
-	l.ended = time.Now()
-	l.last, l.codec = soundOf(l.Session())
+	q, codec := soundOf(l.Session()) // not under the lock; nobody else ends this leg
+	b.mu.Lock()
+	l.ended, l.last, l.codec = time.Now(), q, codec
 	l.Session = nil // its memory is the call's
 	view := l.view(b.dialogs[l.CallID])
 	if b.limits.Calls == 0 || b.dialogs[l.CallID] == nil {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,10 +22,20 @@ import (
 type line struct {
 	rtp.Session   // of which the rest is never asked
 	local, remote netip.AddrPort
-	tap           rtp.Tap
+	tapped        atomic.Pointer[rtp.Tap]
 }
 
-func (l *line) Tap(t rtp.Tap)          { l.tap = t }
+func (l *line) Tap(t rtp.Tap) {
+	if t == nil {
+		l.tapped.Store(nil)
+		return
+	}
+	l.tapped.Store(&t)
+}
+
+// tap tells who has tapped the line of a packet.
+func (l *line) tap(in bool, packet []byte, at time.Time) { (*l.tapped.Load())(in, packet, at) }
+
 func (l *line) Local() netip.AddrPort  { return l.local }
 func (l *line) Remote() netip.AddrPort { return l.remote }
 func (l *line) Out() *rtp.Stream       { return rtp.NewStream(rtp.StreamConfig{}) }
@@ -68,7 +79,7 @@ func TestWhatIsSaidIsZerosInACaptureUnlessItWasAskedFor(t *testing.T) {
 		if !strings.Contains(string(file), "\x07\x07\x07\x07") {
 			t.Error("the extension of the header is missing")
 		}
-		if b.EndCapture("call"); l.tap != nil {
+		if b.EndCapture("call"); l.tapped.Load() != nil {
 			t.Error("the line is still tapped")
 		}
 	}
@@ -115,7 +126,7 @@ func TestACaptureEndsWithItsCallAndWithItsTime(t *testing.T) {
 			}
 		}
 		b.LegEnded("first")
-		if first.tap != nil {
+		if first.tapped.Load() != nil {
 			t.Error("a leg that is over is tapped")
 		}
 		time.Sleep(lastWords + time.Second)
@@ -126,7 +137,7 @@ func TestACaptureEndsWithItsCallAndWithItsTime(t *testing.T) {
 			t.Error("it ended before its time")
 		}
 		time.Sleep(time.Minute)
-		if _, s, _ := b.Captured("second"); s.Over.IsZero() || second.tap != nil {
+		if _, s, _ := b.Captured("second"); s.Over.IsZero() || second.tapped.Load() != nil {
 			t.Error("it goes on after its time")
 		}
 	})
