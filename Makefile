@@ -71,6 +71,10 @@ bench: build bench-deps ## Measure what calls cost, here and on a peer (about 35
 soak: build ## Run 20,000 calls of all kinds and look whether anything of them is left (about four minutes)
 	go run ./internal/lab/soak
 
+.PHONY: sipp
+sipp: test-deps phone ## Run the SIPp scenarios and print a table (FEATURE=hold: one of them; V=1: all that was said)
+	go run ./internal/lab/sipp $(if $(V),-v) $(FEATURE)
+
 .PHONY: fuzz
 fuzz: ## Give every fuzz target a minute
 	@for t in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | grep -v node_modules | xargs -n1 dirname | sort -u); do \

@@ -62,6 +62,8 @@ type Config struct {
 	Version string // of the gateway, for the OpenAPI document; "dev" when empty
 	Domain  string // of SIP addresses: sip:anna@<domain>; "cordboard" when empty
 	SIPPath string // where the SIP WebSocket is, as the browser sees it; "/sip" when empty
+	// CaptureSound lets administrators take what is said, not only the headers of its packets.
+	CaptureSound bool
 	// TrustedProxies are the reverse proxies whose X-Forwarded-For names the client when logins are limited.
 	TrustedProxies []netip.Prefix
 	// Origins are the web origins besides our own whose pages may use the API ("https://crm.example.com"); "*": all.

@@ -132,6 +132,20 @@ func (f fakeTraces) Drawn(id call.ID, form string) (string, bool) {
 	return "a ladder as " + form, ok
 }
 
+func (f fakeTraces) Capture(id call.ID, d time.Duration, sound bool) (Capture, error) {
+	if _, ok := f[id]; !ok {
+		return Capture{}, NoCall(id)
+	}
+	return Capture{Call: string(id), Sound: sound, Until: time.Unix(0, 0).Add(d)}, nil
+}
+
+func (f fakeTraces) Captured(id call.ID) ([]byte, Capture, bool) {
+	_, ok := f[id]
+	return []byte("a file"), Capture{Call: string(id), Packets: 7}, ok
+}
+
+func (f fakeTraces) EndCapture(id call.ID) bool { _, ok := f[id]; return ok }
+
 type fakeOperations struct {
 	mu     sync.Mutex
 	since  time.Time

@@ -87,6 +87,7 @@ func (a *API) register(api huma.API) {
 	huma.Register(api, session(huma.Operation{OperationID: "list-queues", Method: http.MethodGet, Path: "/queues", Tags: []string{"house"},
 		Summary: "The queues and their live figures"}), a.queues)
 	a.registerTraces(api, session)
+	a.registerCaptures(api, session)
 	a.registerOperations(api, session)
 }
 

@@ -18,6 +18,26 @@ type Traces interface {
 	Ladder(id call.ID) (Ladder, bool)
 	// Drawn is the ladder as a text, in one of the forms "text" and "mermaid".
 	Drawn(id call.ID, form string) (string, bool)
+
+	// Capture begins to take the packets of a call that goes on, for d at most; sound: what is said as well. The error says
+	// why not.
+	Capture(id call.ID, d time.Duration, sound bool) (Capture, error)
+	// Captured is what was taken so far, a file of libpcap; false: nothing is being taken, nor was of late.
+	Captured(id call.ID) ([]byte, Capture, bool)
+	// EndCapture ends a capture and throws the file away; false: there is none.
+	EndCapture(id call.ID) bool
+}
+
+// Capture is the packets of one call, as they are being taken.
+type Capture struct {
+	Call    string     `json:"call"`
+	Sound   bool       `json:"sound" doc:"Whether what is said is in it, and not only the headers of its packets"`
+	Began   time.Time  `json:"began"`
+	Until   time.Time  `json:"until" doc:"When it ends by itself, unless the call does before"`
+	Over    *time.Time `json:"over,omitempty" doc:"Absent: it goes on"`
+	Packets int        `json:"packets"`
+	Bytes   int        `json:"bytes" doc:"Size of the file"`
+	Full    bool       `json:"full" doc:"More came than a capture may hold"`
 }
 
 // Ladder is what was said on the wire in one call, and how it sounded.

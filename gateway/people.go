@@ -33,7 +33,8 @@ func (g *Gateway) openPeople(ctx context.Context) error {
 		return err
 	}
 	g.book = trace.NewBook(trace.Limits{Calls: g.config().Trace.Calls, Memory: g.config().Trace.Memory << 20})
-	g.api = api.New(api.Config{Guard: g.guard, Desk: g.desk, Calls: past{g}, Queues: pools{g.queues}, Operations: operations{g}, Traces: traces{g.book}, Domain: g.config().SIP.Realm,
+	g.opened("captures", func(context.Context) error { g.book.Close(); return nil })
+	g.api = api.New(api.Config{Guard: g.guard, Desk: g.desk, Calls: past{g}, Queues: pools{g.queues}, Operations: operations{g}, Traces: traces{g.book, g.log}, CaptureSound: g.config().Trace.Sound, Domain: g.config().SIP.Realm,
 		FrameAncestors: g.config().HTTP.FrameAncestors, Origins: g.config().HTTP.Origins, TrustedProxies: g.config().HTTP.TrustedProxies, Log: g.log})
 	g.desk.Watch(func(s agent.Status) {
 		g.queues.Changed()

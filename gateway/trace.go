@@ -1,7 +1,10 @@
 package gateway
 
 import (
+	"errors"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/cordboard/cordboard/api"
 	"github.com/cordboard/cordboard/call"
@@ -9,7 +12,10 @@ import (
 )
 
 // traces are the book of the last calls as the API sees it.
-type traces struct{ book *trace.Book }
+type traces struct {
+	book *trace.Book
+	log  *zap.Logger
+}
 
 func (t traces) Ladder(id call.ID) (api.Ladder, bool) {
 	l, ok := t.book.Ladder(id)
@@ -52,4 +58,32 @@ func (t traces) Drawn(id call.ID, form string) (string, bool) {
 		return l.Mermaid(), ok
 	}
 	return l.Text(), ok
+}
+
+func (t traces) Capture(id call.ID, d time.Duration, sound bool) (api.Capture, error) {
+	s, err := t.book.Capture(id, d, sound)
+	switch {
+	case errors.Is(err, trace.ErrNoCall):
+		return api.Capture{}, api.NoCall(id)
+	case errors.Is(err, trace.ErrBusy):
+		return api.Capture{}, api.TooManyCaptures()
+	}
+	t.log.Info("capture", zap.String("call", string(id)), zap.Bool("sound", sound), zap.Time("until", s.Until))
+	return captureOf(s), err
+}
+
+func (t traces) Captured(id call.ID) ([]byte, api.Capture, bool) {
+	file, s, ok := t.book.Captured(id)
+	return file, captureOf(s), ok
+}
+
+func (t traces) EndCapture(id call.ID) bool { return t.book.EndCapture(id) }
+
+func captureOf(s trace.CaptureState) api.Capture {
+	c := api.Capture{Call: string(s.Call), Sound: s.Sound, Began: s.Began.UTC(), Until: s.Until.UTC(), Packets: s.Packets, Bytes: s.Size, Full: s.Full}
+	if !s.Over.IsZero() {
+		over := s.Over.UTC()
+		c.Over = &over
+	}
+	return c
 }

@@ -2,6 +2,9 @@ package gateway
 
 import (
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -64,4 +67,55 @@ func TestOneCallIsSeenOnTheWireWhileItGoesOnAndAfterwards(t *testing.T) {
 	if status := h.ask(h.login("anna"), http.MethodGet, "/calls/"+id+"/ladder", nil, nil); status != http.StatusForbidden {
 		t.Errorf("anna may look: %d", status)
 	}
+}
+
+// What was taken of a call is read by Wireshark: every message, every packet, and of what was said nothing.
+func TestThePacketsOfOneCallAreTakenForWireshark(t *testing.T) {
+	config := demoHouse("127.0.0.1:9")
+	config.Agents[1].Roles = append(config.Agents[1].Roles, "admin")
+	h := openHouse(t, config)
+	customer, anna := h.talk(lab.PCMA(), lab.PCMA())
+	id, bo := string(h.board.Active()[0].ID), h.login("bo")
+	if status := h.ask(bo, http.MethodPost, "/calls/"+id+"/capture", nil, nil); status != http.StatusCreated {
+		t.Fatalf("status %d", status)
+	}
+	customer.Ear().MustHear(t, annasTone, patience, time.Second)
+	if err := anna.Bye(h.soon()); err != nil {
+		t.Fatal(err)
+	}
+	customer.MustEnd(t, patience)
+	file := filepath.Join(t.TempDir(), "call.pcap")
+	var methods string
+	h.eventually("the last answer is in the file", func() bool {
+		var pcap []byte
+		h.ask(bo, http.MethodGet, "/calls/"+id+"/capture", nil, &pcap)
+		if err := os.WriteFile(file, pcap, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		methods = h.tshark(file, "-Y", "sip", "-T", "fields", "-e", "sip.CSeq.method", "-e", "sip.Status-Code")
+		return strings.Count(methods, "BYE\t200") == 2
+	})
+	if strings.Count(methods, "INVITE\t\n") != 2 || strings.Count(methods, "INVITE\t200") != 2 {
+		t.Errorf("SIP from the beginning: %q", methods)
+	}
+	if bad := h.tshark(file, "-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-Y", "_ws.malformed || ip.checksum.status == 0 || udp.checksum.status == 0"); bad != "" {
+		t.Errorf("tshark finds fault with\n%s", bad)
+	}
+	streams := h.tshark(file, "-q", "-z", "rtp,streams")
+	t.Logf("\n%s", streams)
+	if strings.Count(streams, " 0 (0.0%)") < 2 || !strings.Contains(streams, "g711A") {
+		t.Errorf("the trunk's two streams are not whole:\n%s", streams)
+	}
+	if said := strings.Trim(h.tshark(file, "-Y", "rtp", "-T", "fields", "-e", "rtp.payload"), "0\n"); said != "" {
+		t.Errorf("something that was said is in the file: %.100s", said)
+	}
+}
+
+func (h *house) tshark(file string, args ...string) string {
+	h.t.Helper()
+	out, err := exec.CommandContext(h.t.Context(), "tshark", append([]string{"-r", file}, args...)...).Output()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return string(out)
 }

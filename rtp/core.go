@@ -101,6 +101,7 @@ func (c *Core) Receive(raw []byte, at time.Time) bool {
 	}
 	event := h.payload == format.Event && h.payload != format.Payload
 	comfort := h.payload != format.Payload && !event
+	c.tapped(true, raw, at)
 	c.mu.Lock()
 	fresh := c.reception.accept(h, format.Codec.Clock, event || comfort, at)
 	c.mu.Unlock()

@@ -17,6 +17,7 @@ type Stream struct {
 	again     func() error
 	metronome *Metronome
 	coders    Coders
+	tap       atomic.Pointer[Tap] // nil: nobody looks on
 	fill      time.Duration
 	ssrc      uint32
 
@@ -195,6 +196,9 @@ func (s *Stream) send(h *header, payload []byte) {
 	h.put(s.buffer)
 	s.newest = headerSize + copy(s.buffer[headerSize:], payload)
 	s.sends++
+	if t := s.tap.Load(); t != nil {
+		(*t)(false, s.buffer[:s.newest], time.Now()) // before it is written, which may encrypt it in place
+	}
 	s.count(s.write(s.buffer[:s.newest]))
 }
 

@@ -30,12 +30,13 @@ const defaultMemory = 16 << 20
 type Book struct {
 	limits Limits
 
-	mu      sync.Mutex
-	dialogs map[string]*dialog  // by Call-ID; guarded by mu
-	oldest  *list.List          // of *dialog, the oldest first; guarded by mu
-	bytes   int                 // of all messages; guarded by mu
-	legs    map[call.LegID]*leg // that are up or ringing; guarded by mu
-	calls   map[call.ID][]*leg  // all of which something is known; guarded by mu
+	mu       sync.Mutex
+	dialogs  map[string]*dialog   // by Call-ID; guarded by mu
+	oldest   *list.List           // of *dialog, the oldest first; guarded by mu
+	bytes    int                  // of all messages; guarded by mu
+	legs     map[call.LegID]*leg  // that are up or ringing; guarded by mu
+	captures map[call.ID]*Capture // guarded by mu
+	calls    map[call.ID][]*leg   // all of which something is known; guarded by mu
 
 	reports func(Leg) // set once by Report; nil: nobody asks
 }
@@ -76,7 +77,7 @@ func NewBook(l Limits) *Book {
 		l.Memory = defaultMemory
 	}
 	return &Book{limits: l, dialogs: make(map[string]*dialog), oldest: list.New(), legs: make(map[call.LegID]*leg),
-		calls: make(map[call.ID][]*leg)}
+		calls: make(map[call.ID][]*leg), captures: make(map[call.ID]*Capture)}
 }
 
 // Passed keeps a message of a call (sip.Tap).
@@ -86,7 +87,7 @@ func (b *Book) Passed(p sip.Passage) {
 	}
 	text := ""
 	if b.limits.Calls > 0 {
-		text = Blotted(p.Text)
+		text = Blotted(p.Text) // not under the lock
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -98,6 +99,12 @@ func (b *Book) Passed(p sip.Passage) {
 		return
 	}
 	d.local, d.remote = p.Local, p.Remote
+	if d.leg != nil {
+		if c := b.captures[d.leg.Call]; c != nil {
+			c.join(d.leg, d) // it may have sound by now
+			c.add(p.At, p.In, p.Local, p.Remote, []byte(Blotted(p.Text)))
+		}
+	}
 	if b.limits.Calls == 0 {
 		return
 	}
@@ -166,19 +173,23 @@ func (b *Book) LegBegan(n bridge.LegNote) {
 		b.makeRoom(d)
 	}
 	d.leg = l
+	if c := b.captures[n.Call]; c != nil {
+		c.join(l, d)
+	}
 }
 
 // LegEnded notes how the sound of a leg was (bridge.Watcher).
 func (b *Book) LegEnded(id call.LegID) {
 	b.mu.Lock()
 	l := b.legs[id]
+	delete(b.legs, id)
+	b.mu.Unlock()
 	if l == nil {
-		b.mu.Unlock()
 		return
 	}
-	delete(b.legs, id)
-	l.ended = time.Now()
-	l.last, l.codec = soundOf(l.Session())
+	q, codec := soundOf(l.Session()) // not under the lock; nobody else ends this leg
+	b.mu.Lock()
+	l.ended, l.last, l.codec = time.Now(), q, codec
 	l.Session = nil // its memory is the call's
 	view := l.view(b.dialogs[l.CallID])
 	if b.limits.Calls == 0 || b.dialogs[l.CallID] == nil {
@@ -187,10 +198,19 @@ func (b *Book) LegEnded(id call.LegID) {
 			b.forget(d)
 		}
 	}
+	c, last := b.captures[l.Call], !b.goesOn(l.Call)
 	b.mu.Unlock()
+	if c != nil {
+		c.leave(id, last)
+	}
 	if b.reports != nil {
 		b.reports(view)
 	}
+}
+
+// goesOn says whether a leg of a call is up or ringing. b.mu is held.
+func (b *Book) goesOn(id call.ID) bool {
+	return slices.ContainsFunc(b.calls[id], func(l *leg) bool { return l.ended.IsZero() })
 }
 
 // Report names who is told of each leg at its end. Call it before the first call.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cordboard/cordboard/call"
+	"github.com/cordboard/cordboard/rtp"
 )
 
 // Leg is one leg of a call and how its sound is, or was.
@@ -47,13 +48,24 @@ type Ladder struct {
 // Ladder is that of one call; false: nothing is known of it (any more).
 func (b *Book) Ladder(id call.ID) (Ladder, bool) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	legs := b.calls[id]
-	if len(legs) == 0 {
-		return Ladder{}, false
+	l := b.ladder(id)
+	sounds := make([]func() rtp.Session, 0, len(l.Legs))
+	for _, leg := range b.calls[id] {
+		sounds = append(sounds, leg.Session)
 	}
+	b.mu.Unlock()
+	for i, session := range sounds { // not under the lock: a leg that is making its sound answers late
+		if session != nil {
+			l.Legs[i].hears(soundOf(session()))
+		}
+	}
+	return l, len(l.Legs) > 0
+}
+
+// ladder is what is known of a call. b.mu is held.
+func (b *Book) ladder(id call.ID) Ladder {
 	all := Ladder{Call: id}
-	for _, l := range legs {
+	for _, l := range b.calls[id] {
 		d := b.dialogs[l.CallID]
 		v := l.view(d)
 		if d != nil {
@@ -65,25 +77,27 @@ func (b *Book) Ladder(id call.ID) (Ladder, bool) {
 		all.Legs = append(all.Legs, v)
 	}
 	slices.SortStableFunc(all.Messages, func(x, y Message) int { return x.At.Compare(y.At) })
-	return all, true
+	return all
 }
 
-// view is a leg as it stands, with its dialog, if that is still known.
+// view is a leg as it stands, with its dialog, if that is still known, and its sound if it is over.
 func (l *leg) view(d *dialog) Leg {
-	q, codec := l.last, l.codec
-	if l.Session != nil {
-		q, codec = soundOf(l.Session())
-	}
-	v := Leg{ID: l.Leg, Call: l.Call, Kind: l.Kind, Agent: l.Party.Agent, CallID: l.CallID, Began: l.began, Ended: l.ended, Codec: codec.Name,
-		Quality: Quality{Received: q.Received, Sent: q.Sent, Lost: q.Lost, Late: q.Late, FarLoss: q.FarLost, Jitter: q.Jitter, RoundTrip: q.RoundTrip}}
+	v := Leg{ID: l.Leg, Call: l.Call, Kind: l.Kind, Agent: l.Party.Agent, CallID: l.CallID, Began: l.began, Ended: l.ended}
 	if d != nil {
 		v.Cut, v.Local, v.Remote = d.cut, d.local, d.remote
 	}
-	if due := q.Received + q.Lost; due > 0 {
-		v.Quality.Loss = float64(q.Lost) / float64(due)
-		v.Quality.MOS = q.Impression(codec, buffered).CQ
-	}
+	v.hears(l.last, l.codec)
 	return v
+}
+
+// hears takes over how the sound is.
+func (l *Leg) hears(q rtp.Quality, c rtp.Codec) {
+	l.Codec = c.Name
+	l.Quality = Quality{Received: q.Received, Sent: q.Sent, Lost: q.Lost, Late: q.Late, FarLoss: q.FarLost, Jitter: q.Jitter, RoundTrip: q.RoundTrip}
+	if due := q.Received + q.Lost; due > 0 {
+		l.Quality.Loss = float64(q.Lost) / float64(due)
+		l.Quality.MOS = q.Impression(c, buffered).CQ
+	}
 }
 
 // Summary is the first thing to know of a message: "INVITE", "180 Ringing", with "SDP" when it carries one.
