@@ -99,7 +99,7 @@ func TestAPageThatDoesNotKnowTheCallIsAsked(t *testing.T) {
 	if err := page.Open(h.soon()); err != nil {
 		t.Fatal(err)
 	}
-	if e := h.over(leg); e.Reason != call.SignalLost || e.Code != 481 {
+	if e := h.over(leg); e != (call.Ending{By: call.ByAgent, Reason: call.SignalLost}) {
 		t.Errorf("her leg ended %v", e)
 	}
 }

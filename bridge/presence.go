@@ -90,7 +90,7 @@ func (p *presence) look(now time.Time) {
 		p.leg.log.Info("party away", zap.Duration("unheard", quiet))
 		p.away = true
 		p.leg.wish(call.Gone{})
-	case p.away && !p.path.Interrupted() && quiet < hushed:
+	case p.away && !p.path.Interrupted() && (quiet < hushed || !speaks(p.session.Direction())):
 		p.leg.log.Info("party back")
 		p.away = false
 		p.leg.wish(call.Back{})

@@ -44,6 +44,8 @@ func TestMatch(t *testing.T) {
 		{"the preferred one", []caller{{ticket: wantsBo, members: both}}, []candidate{anna, bo}, "wants-bo→bo "},
 		{"the preferred one need not be a member", []caller{{ticket: wantsBo, members: map[string]int{"anna": 1}}}, []candidate{anna, bo}, "wants-bo→bo "},
 		{"waits for the preferred one", []caller{{ticket: wantsBo, members: both}}, []candidate{anna}, ""},
+		{"who was lost comes first", []caller{{ticket: &Ticket{Call: "important", Priority: 9, Entered: ago(99)}, members: both},
+			{ticket: &Ticket{Call: "lost", Entered: ago(1), Front: true}, members: both}}, []candidate{anna}, "lost→anna "},
 		{"not for ever", []caller{{ticket: &Ticket{Call: "patient", Entered: ago(21), Preferred: "bo", HoldFor: 20 * time.Second}, members: both}}, []candidate{anna}, "patient→anna "},
 		{"not once she missed him", []caller{{ticket: wantsBo, members: both, missed: map[string]time.Time{"bo": ago(2)}}}, []candidate{anna, bo}, "wants-bo→anna "},
 		{"who missed him comes last", []caller{{ticket: first, members: both, missed: map[string]time.Time{"anna": ago(2)}}}, []candidate{anna, bo}, "first→bo "},

@@ -240,6 +240,33 @@ func TestADroppedFlowTakesItsDevicesWithIt(t *testing.T) {
 	})
 }
 
+// A device that has come back by another flow is told of, though there are as many as before: who waits for it must hear
+// of it. A refresh is not.
+func TestADeviceThatComesBackByAnotherFlowIsToldOf(t *testing.T) {
+	table := New(Limits{})
+	defer table.Close()
+	d := device("anna", "sip:a@1", "c", 1)
+	d.Instance = "urn:uuid:1"
+	register(t, table, d)
+	told := 0
+	table.Watch(func(_ string, devices int) {
+		told++
+		if devices != 1 {
+			t.Errorf("%d devices", devices)
+		}
+	})
+	d.CSeq++
+	register(t, table, d)
+	if told != 0 {
+		t.Error("told of a refresh")
+	}
+	d.Flow, d.Contact, d.CallID = flow(2000), "sip:b@1", "d"
+	register(t, table, d)
+	if told != 1 {
+		t.Errorf("told %d times of another flow", told)
+	}
+}
+
 func TestDevicesAreCopies(t *testing.T) {
 	table := New(Limits{})
 	defer table.Close()

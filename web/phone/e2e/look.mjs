@@ -52,7 +52,7 @@ try {
     await phone.page.waitForTimeout(1200);
     await picture('5-devices');
     await phone.page.keyboard.press('Escape');
-    await gateway.dev('ring', { number: '+358400000001', queue: 'Customer Service EN' });
+    const { id: call } = await gateway.dev('ring', { number: '+358400000001', queue: 'Customer Service EN' });
     await phone.rings();
     await phone.page.waitForSelector('[data-testid="call-match"][data-count="1"]');
     await settle();
@@ -66,6 +66,14 @@ try {
     await phone.hold();
     await settle();
     await picture('9-held');
+    await phone.resume();
+    await phone.page.waitForTimeout(2_100); // the tab writes down which call it is on
+    await phone.reload();
+    await phone.registered();
+    await phone.phase('returning');
+    await picture('9-reconnecting');
+    await gateway.dev('ring', { id: call, number: '+358400000001', queue: 'Customer Service EN', auto: true });
+    await phone.phase('talking');
     await gateway.dev('hangup');
     await phone.phase('over');
     await picture('10-over');

@@ -223,7 +223,11 @@ test('M5: after a reload the page registers by itself and takes its call back, m
   await wait(2_000);
   await anna.reload();
   await anna.registered();
-  assert.match((await anna.state()).banner, /Getting your call back/);
+  const awaited = await anna.state();
+  assert.match(awaited.banner, /Getting your call back/);
+  assert.equal(awaited.phase, 'returning');
+  assert.equal(awaited.muted, true);
+  assert.notEqual(awaited.timer, '0:00');
   await gateway.dev('ring', { id, number: '+358400000001', queue: 'Sales', auto: true });
   await anna.phase('talking');
   const state = await anna.state();
