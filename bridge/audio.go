@@ -127,7 +127,7 @@ func endingOf(err error, far call.By) call.Ending {
 	case sip.HungUp:
 		e.Reason, e.Code = call.Hungup, 0
 		if broke(ended) {
-			e.Reason = call.SignalLost
+			e.Reason, e.Code = call.SignalLost, ended.Status
 		}
 	case sip.Cancelled:
 		e.Reason, e.Code = call.Cancelled, 0

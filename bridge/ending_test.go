@@ -42,4 +42,7 @@ func TestWhatTheFarSideSaysBecomesAnEnding(t *testing.T) {
 			t.Errorf("%s: %v, want %s", name, got, c.want)
 		}
 	}
+	if got := endingOf(left(sip.HungUp, 481, ""), call.ByAgent); got != (call.Ending{By: call.ByAgent, Reason: call.SignalLost, Code: 481}) {
+		t.Errorf("%v", got)
+	}
 }
