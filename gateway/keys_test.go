@@ -1,41 +1,54 @@
 package gateway
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
-
-	"github.com/cordboard/cordboard/internal/lab"
 )
 
-// B30: a trunk without telephone-event sends keys as tones. The agent's browser, and a desk phone that is passed the
-// sound as it is, get each as an event, once.
-func TestB30KeysInTheSoundOfATrunkReachTheAgentAsEvents(t *testing.T) {
-	h := openHouse(t, demoHouse("127.0.0.1:9"))
-	bare := lab.PCMA()
-	bare.Event = 0
-	for _, agent := range []struct {
-		number string
-		phone  peer
-	}{
-		{annasNumber, h.phone("anna", lab.Opus(), lab.PCMU())}, {"+358293001002", h.desktop("bo", lab.PCMA())},
-	} {
-		customer := h.dial(h.carrier(bare), agent.number, lab.CallOptions{Sound: lab.Silence()})
-		rung := h.reached(agent.phone, 0)
-		if err := rung.Answer(h.soon()); err != nil {
+// keyring is a folder with ca.pem and, for each name, NAME.pem and NAME.key.
+type keyring struct{ dir string }
+
+func (k keyring) file(name string) string { return filepath.Join(k.dir, name) }
+
+func issueKeys(t *testing.T, names ...string) keyring {
+	t.Helper()
+	k := keyring{t.TempDir()}
+	write := func(name, kind string, der []byte, err error) {
+		t.Helper()
+		if err == nil {
+			err = os.WriteFile(k.file(name), pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
-		customer.MustAnswer(t, patience)
-		rung.Say(lab.Tone(annasTone, -16))
-		customer.Ear().MustHear(t, annasTone, patience, 500*time.Millisecond)
-		customer.Say(lab.Keys("0123456789*#ABCD55", 120*time.Millisecond, -12))
-		if err := rung.Ear().AwaitDigits(h.soon(), "ABCD55"); err != nil {
-			t.Error(err)
-		}
-		if got := rung.Ear().Digits(); got != "0123456789*#ABCD55" {
-			t.Errorf("heard keys %q", got)
-		}
-		if err := customer.Bye(h.soon()); err != nil {
-			t.Error(err)
-		}
 	}
+	newKey := func() *ecdsa.PrivateKey {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	ca, caKey := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, newKey()
+	der, err := x509.CreateCertificate(rand.Reader, ca, ca, &caKey.PublicKey, caKey)
+	write("ca.pem", "CERTIFICATE", der, err)
+	for i, name := range names {
+		key := newKey()
+		c := &x509.Certificate{SerialNumber: big.NewInt(int64(i + 2)), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, NotAfter: time.Now().Add(time.Hour)}
+		der, err := x509.CreateCertificate(rand.Reader, c, ca, &key.PublicKey, caKey)
+		write(name+".pem", "CERTIFICATE", der, err)
+		der, err = x509.MarshalECPrivateKey(key)
+		write(name+".key", "EC PRIVATE KEY", der, err)
+	}
+	return k
 }
