@@ -10,7 +10,7 @@ PHONE_SOURCES := $(shell find $(PHONE)/src $(PHONE)/public $(PHONE)/index.html $
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # What the binary needs to build and run, and what the tests talk to.
 BUILD_PACKAGES := gcc pkg-config libopus-dev
-TEST_PACKAGES := sip-tester baresip-core chromium tshark kamailio kamailio-tls-modules
+TEST_PACKAGES := sip-tester baresip-core chromium tshark kamailio kamailio-tls-modules sngrep
 # The peer of `make bench`. Debian starts what it installs; here it is started by hand, on ports of its own.
 BENCH_PACKAGES := kamailio kamailio-websocket-modules rtpengine-daemon
 

@@ -10,8 +10,8 @@ import (
 type Reservation struct {
 	desk    *Desk
 	agent   string
-	call    call.ID
-	handled bool // guarded by desk.mu: the call reached her
+	call    call.ID // guarded by desk.mu
+	handled bool    // guarded by desk.mu: the call reached her
 }
 
 // Reserve makes the agent the call's own if she is idle and her availability takes calls of that kind; of any number of
@@ -50,6 +50,15 @@ func (r *Reservation) work(w Work) {
 		if s.held == r {
 			s.work = w
 			r.handled = r.handled || w == Connected
+		}
+	})
+}
+
+// Serves says that she now has another call than the one that she was reserved for.
+func (r *Reservation) Serves(c call.ID) {
+	r.desk.change(r.agent, func(s *seat) {
+		if s.held == r {
+			r.call = c
 		}
 	})
 }

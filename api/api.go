@@ -50,13 +50,14 @@ type Membership struct {
 	Active bool   `json:"active" doc:"Whether the agent takes calls of this queue now"`
 }
 
-// Config is what an API is made of. Guard, Desk, Calls, Queues and Operations are required.
+// Config is what an API is made of. Guard, Desk, Calls, Queues, Operations and Traces are required.
 type Config struct {
 	Guard      *access.Guard
 	Desk       Desk
 	Calls      Calls
 	Queues     Queues
 	Operations Operations
+	Traces     Traces
 
 	Version string // of the gateway, for the OpenAPI document; "dev" when empty
 	Domain  string // of SIP addresses: sip:anna@<domain>; "cordboard" when empty

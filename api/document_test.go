@@ -54,7 +54,7 @@ func TestEveryOperationButLoginNeedsASession(t *testing.T) {
 			if op.OperationID == "login" {
 				continue
 			}
-			path := strings.ReplaceAll(path, "{id}", "x")
+			path := strings.NewReplacer("{id}", "x", "{form}", "text").Replace(path)
 			a := h.wantProblem(401, "", strings.ToUpper(method), path, nil, "log in")
 			if a.Header.Get("WWW-Authenticate") == "" {
 				t.Errorf("%s does not say how to authenticate", op.OperationID)
@@ -65,7 +65,7 @@ func TestEveryOperationButLoginNeedsASession(t *testing.T) {
 		}
 	}
 	slices.Sort(operations)
-	want := []string{"announce-call", "create-sip-credentials", "drain", "get-call", "get-gateway", "get-me", "list-active-calls", "list-agents", "list-calls",
+	want := []string{"announce-call", "create-sip-credentials", "drain", "draw-ladder", "get-call", "get-gateway", "get-ladder", "get-me", "get-quality", "list-active-calls", "list-agents", "list-calls",
 		"list-my-calls", "list-queues", "login", "logout", "reload", "reopen", "set-availability", "watch"}
 	if !slices.Equal(operations, want) {
 		t.Errorf("operations %q\nwant %q", operations, want)

@@ -37,6 +37,7 @@ type house struct {
 	calls  *fakeCalls
 	queues *fakeQueues
 	ops    *fakeOperations
+	traces fakeTraces
 }
 
 func newGuard(t *testing.T, more ...func(*access.Config)) *access.Guard {
@@ -69,14 +70,14 @@ func hashed(t *testing.T, password string) string {
 
 func newHouse(t *testing.T, change ...func(*Config)) *house {
 	t.Helper()
-	h := &house{t: t, calls: &fakeCalls{}, queues: &fakeQueues{}, ops: &fakeOperations{}}
+	h := &house{t: t, calls: &fakeCalls{}, queues: &fakeQueues{}, ops: &fakeOperations{}, traces: fakeTraces{}}
 	h.desk = agent.NewDesk([]agent.Profile{
 		{ID: "anna", Name: "Anna Virtanen", Extension: "1001", Display: []agent.DisplayNumber{{Number: "+358293000100", Label: "Main"}}},
 		{ID: "bo", Name: "Bo Ek", Extension: "1002"},
 		{ID: "sue", Name: "Sue Salo", Extension: "1009"},
 	})
 	t.Cleanup(h.desk.Close)
-	cfg := Config{Guard: newGuard(t), Desk: h.desk, Calls: h.calls, Queues: h.queues, Operations: h.ops}
+	cfg := Config{Guard: newGuard(t), Desk: h.desk, Calls: h.calls, Queues: h.queues, Operations: h.ops, Traces: h.traces}
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -120,6 +121,15 @@ func (f *fakeCalls) Get(_ context.Context, id call.ID) (call.Record, error) {
 		}
 	}
 	return call.Record{}, cmp.Or(f.err, fmt.Errorf("call %s: %w", id, ErrNotFound))
+}
+
+type fakeTraces map[call.ID]Ladder
+
+func (f fakeTraces) Ladder(id call.ID) (Ladder, bool) { l, ok := f[id]; return l, ok }
+
+func (f fakeTraces) Drawn(id call.ID, form string) (string, bool) {
+	_, ok := f[id]
+	return "a ladder as " + form, ok
 }
 
 type fakeOperations struct {

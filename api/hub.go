@@ -240,7 +240,7 @@ func (h *hub) empty() bool {
 // CallEvent is the data of the event "call".
 type CallEvent struct {
 	At     time.Time   `json:"at"`
-	Moment string      `json:"moment" enum:"began,decided,queued,presented,missed,answered,held,resumed,matched,over" doc:"What has just happened"`
+	Moment string      `json:"moment" enum:"began,decided,queued,presented,missed,answered,held,resumed,away,returned,matched,over" doc:"What has just happened"`
 	Agent  string      `json:"agent,omitempty" doc:"The agent concerned, when one is"`
 	Record CallSummary `json:"record" doc:"The call as it stands now"`
 }

@@ -86,6 +86,7 @@ func (a *API) register(api huma.API) {
 		Summary: "The directory of colleagues"}), a.agents)
 	huma.Register(api, session(huma.Operation{OperationID: "list-queues", Method: http.MethodGet, Path: "/queues", Tags: []string{"house"},
 		Summary: "The queues and their live figures"}), a.queues)
+	a.registerTraces(api, session)
 	a.registerOperations(api, session)
 }
 

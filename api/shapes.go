@@ -75,6 +75,7 @@ type CallSummary struct {
 	Queued      *time.Time  `json:"queued,omitempty"`
 	Presented   *time.Time  `json:"presented,omitempty" doc:"First rang at an agent; outbound: at the callee"`
 	Answered    *time.Time  `json:"answered,omitempty" doc:"Absent: never"`
+	Away        bool        `json:"away,omitempty" doc:"The connection to the agent is lost: the customer hears music, and her phone is invited again when it registers"`
 	Over        *time.Time  `json:"over,omitempty" doc:"Absent: the call goes on"`
 	WaitSeconds float64     `json:"wait_seconds" doc:"How long the caller waited in the queue"`
 	TalkSeconds float64     `json:"talk_seconds" doc:"How long customer and agent were joined"`
@@ -96,6 +97,7 @@ type Call struct {
 	UserID   string            `json:"user_id,omitempty" doc:"The agent's Salesforce User id"`
 	Attempts []Attempt         `json:"attempts" nullable:"false" doc:"Each time it rang somewhere"`
 	Segments []Segment         `json:"segments" nullable:"false" doc:"Stretches of conversation, one an agent"`
+	Sounds   []Sound           `json:"sounds" nullable:"false" doc:"How each leg sounded, once its conversation is over"`
 	Routing  *Routing          `json:"routing,omitempty" doc:"Why the call went where it went, in words"`
 	Context  map[string]string `json:"context,omitempty" doc:"What the page that started the call said of it"`
 }
@@ -116,6 +118,29 @@ type Segment struct {
 	From        time.Time  `json:"from"`
 	To          *time.Time `json:"to,omitempty" doc:"Absent: it goes on"`
 	HeldSeconds float64    `json:"held_seconds"`
+	Absences    []Absence  `json:"absences,omitempty" doc:"When the connection to the agent was lost and the customer heard music"`
+}
+
+// Absence is a time in which an agent's phone was away from its call.
+type Absence struct {
+	From time.Time  `json:"from"`
+	To   *time.Time `json:"to,omitempty" doc:"Absent: she is away now"`
+}
+
+// Sound is how one leg sounded.
+type Sound struct {
+	Agent            string  `json:"agent,omitempty" doc:"Whose leg; absent: that of somebody outside"`
+	Codec            string  `json:"codec,omitempty" doc:"That we sent"`
+	Protected        bool    `json:"protected" doc:"SRTP"`
+	Received         uint64  `json:"received" doc:"Packets"`
+	Lost             uint64  `json:"lost" doc:"Packets missing in what was received"`
+	Late             uint64  `json:"late" doc:"Packets that came too late to be heard"`
+	Sent             uint64  `json:"sent" doc:"Packets"`
+	FarLost          float64 `json:"far_lost" doc:"Fraction of our packets that the far side reported lost last, 0 to 1"`
+	JitterSeconds    float64 `json:"jitter_seconds"`
+	RoundTripSeconds float64 `json:"round_trip_seconds" doc:"0: unknown"`
+	MOS              float64 `json:"mos" doc:"Estimate by the E-model of how it is to talk over the line as we hear it, 1 to 4.5; 0: nothing was heard"`
+	FarMOS           float64 `json:"far_mos,omitempty" doc:"The same of what they hear of us; absent: they have not reported"`
 }
 
 // Routing tells why a call went where it went.
@@ -156,7 +181,7 @@ func summaryShape(r call.Record) CallSummary {
 	s := CallSummary{
 		ID: string(r.ID), Direction: string(r.Direction), Customer: r.Customer, Dialled: string(r.Dialled), Shown: string(r.Shown),
 		Queue: r.Queue, Agent: r.Agent, Started: r.Started.UTC(), Queued: moment(r.Queued), Presented: moment(r.Presented),
-		Answered: moment(r.Answered), Over: moment(r.Over), WaitSeconds: seconds(r.Wait()), TalkSeconds: seconds(r.Talk()),
+		Answered: moment(r.Answered), Away: r.Away(), Over: moment(r.Over), WaitSeconds: seconds(r.Wait()), TalkSeconds: seconds(r.Talk()),
 	}
 	if r.Match.Looked || r.Match.Count > 0 {
 		s.Match = &r.Match
@@ -177,18 +202,30 @@ func summaryShapes(records []call.Record) []CallSummary {
 
 func callShape(r call.Record) Call {
 	c := Call{CallSummary: summaryShape(r), Trunk: r.Trunk, UserID: r.UserID, Context: r.Context,
-		Attempts: make([]Attempt, 0, len(r.Attempts)), Segments: make([]Segment, 0, len(r.Segments))}
+		Attempts: make([]Attempt, 0, len(r.Attempts)), Segments: make([]Segment, 0, len(r.Segments)), Sounds: make([]Sound, 0, len(r.Sounds))}
 	for _, a := range r.Attempts {
 		c.Attempts = append(c.Attempts, Attempt{Agent: a.Agent, Number: string(a.Number), At: a.At.UTC(),
 			TookSeconds: seconds(a.Took), Outcome: string(a.Outcome), Why: a.Why})
 	}
 	for _, s := range r.Segments {
-		c.Segments = append(c.Segments, Segment{Agent: s.Agent, From: s.From.UTC(), To: moment(s.To), HeldSeconds: seconds(s.Held)})
+		segment := Segment{Agent: s.Agent, From: s.From.UTC(), To: moment(s.To), HeldSeconds: seconds(s.Held)}
+		for _, a := range s.Absences {
+			segment.Absences = append(segment.Absences, Absence{From: a.From.UTC(), To: moment(a.To)})
+		}
+		c.Segments = append(c.Segments, segment)
+	}
+	for _, s := range r.Sounds {
+		c.Sounds = append(c.Sounds, soundShape(s))
 	}
 	if t := r.Routing; t != (call.Trace{}) {
 		c.Routing = &Routing{Plan: t.Plan, Asked: t.Asked, Answered: t.Answered, Done: t.Done, TookSeconds: seconds(t.Took)}
 	}
 	return c
+}
+
+func soundShape(s call.Sound) Sound {
+	return Sound{Agent: s.Agent, Codec: s.Codec, Protected: s.Protected, Received: s.Received, Lost: s.Lost, Late: s.Late, Sent: s.Sent,
+		FarLost: s.FarLost, JitterSeconds: s.Jitter.Seconds(), RoundTripSeconds: s.RoundTrip.Seconds(), MOS: s.MOS, FarMOS: s.FarMOS}
 }
 
 // moment is t in UTC, or nothing when it never came.

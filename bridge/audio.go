@@ -72,7 +72,7 @@ func (l *leg) close() {
 
 // giveBack gives back the sound of a leg that is over.
 func (l *leg) giveBack() {
-	l.bridge.legs.Dec()
+	l.over()
 	s := l.sound()
 	if s == nil {
 		return
@@ -105,6 +105,11 @@ func endingOf(err error, far call.By) call.Ending {
 		if refused.Ours {
 			e.By = call.ByUs
 		}
+		for _, c := range refused.Causes() {
+			if r := call.ReasonOfCause(c.Code); c.Protocol == "Q.850" && r != "" && vague(refused.Status) {
+				e.Reason = r
+			}
+		}
 		if refused.Err != nil { // nobody there: no answer at all, or nowhere to send it
 			e.Reason = call.Unreachable
 		}
@@ -121,8 +126,16 @@ func endingOf(err error, far call.By) call.Ending {
 	switch ended.Why {
 	case sip.HungUp:
 		e.Reason, e.Code = call.Hungup, 0
+		if broke(ended) {
+			e.Reason = call.SignalLost
+		}
 	case sip.Cancelled:
 		e.Reason, e.Code = call.Cancelled, 0
+		for _, c := range sip.Causes(ended.Reason) {
+			if c.Protocol == "SIP" && c.Code == 200 && ended.Remote { // RFC 3326 section 2: somebody else has answered
+				e.Reason = call.TakenElsewhere
+			}
+		}
 	case sip.Rejected:
 		e.Reason = call.ReasonOfSIP(ended.Status)
 	case sip.NoACK, sip.FlowLost, sip.Expired:
@@ -135,6 +148,30 @@ func endingOf(err error, far call.By) call.Ending {
 		e.By, e.Reason = call.ByUs, call.Stopped
 	}
 	return e
+}
+
+// vague reports whether a status says little of the person called: gateways to the telephone network send it for many
+// reasons, and the true one in a Reason header field.
+func vague(status int) bool { return status == 403 || status == 480 || status >= 500 && status < 600 }
+
+// broke reports whether a far side that hung up says that its own connection was lost.
+func broke(e *sip.Ended) bool {
+	if e.Status == 408 || e.Status == 481 {
+		return true // it does not know the call any more
+	}
+	for _, c := range sip.Causes(e.Reason) {
+		switch c.Protocol {
+		case "Q.850":
+			if c.Code == 27 || c.Code == 38 || c.Code == 41 || c.Code == 102 {
+				return true
+			}
+		case "SIP":
+			if c.Code == 408 || c.Code >= 500 && c.Code < 600 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // endingOfSound says how a call ends whose sound cannot be had.

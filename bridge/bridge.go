@@ -31,6 +31,7 @@ type Line struct {
 	Kind   string // labels its metrics: "trunk" or "phone"
 	Codecs []rtp.Codec
 	Keys   sdes.Protection
+	Tones  bool                       // keys are listened for in the sound although events were agreed
 	Alive  func(context.Context) bool // asks by SIP whether a party is there of whom nothing is heard
 }
 
@@ -64,6 +65,7 @@ type Policy struct {
 	Browser   []rtp.Codec
 	TrunkKeys map[string]sdes.Protection // by trunk name
 	PhoneKeys sdes.Protection
+	Tones     map[string]bool // by trunk name: keys come as tones, too
 }
 
 // Parts are what a Bridge is made of.
@@ -71,6 +73,7 @@ type Parts struct {
 	Sound   Sound
 	Stories Stories
 	Policy  Policy
+	Watcher Watcher // nil: nobody is told
 	Log     *zap.Logger
 	Metrics prometheus.Registerer
 }
@@ -132,8 +135,9 @@ func (b *Bridge) take(d *sip.Dialog, in Incoming, allowed []rtp.Codec) *leg {
 		l.browser = device.Browser()
 	}
 	l.kind = kindOf(in.Trunk, l.browser)
-	l.keys = b.keysOf(in.Trunk)
+	l.keys, l.trunk = b.keysOf(in.Trunk), in.Trunk
 	l.allowed = allowed
+	l.began(d)
 	if offer := d.Offer(); offer != nil {
 		offered, err := rtp.Offered(offer)
 		if err == nil && len(common(allowed, offered)) == 0 {
@@ -146,7 +150,7 @@ func (b *Bridge) take(d *sip.Dialog, in Incoming, allowed []rtp.Codec) *leg {
 			l.log.Info("call refused", zap.Error(err))
 			l.fault = err // nobody else knows the leg yet
 			l.Hangup(call.Ending{By: call.ByUs, Reason: call.NotAcceptable})
-			b.legs.Dec()
+			l.over()
 			return nil
 		}
 		l.allowed = common(allowed, offered)

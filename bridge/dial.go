@@ -24,6 +24,7 @@ type Invitation struct {
 	Shown  call.Number // by a trunk: the display number; empty: withheld
 	Queue  string
 	With   call.Leg // whom the answering party will talk to
+	Lost   call.Leg // the agent's leg in this call, whose connection was lost: she is rung to take the call back; nil: a first time
 	Rings  func()   // called once, when the far side is alerting
 	// Early is called with the far side's sound when some comes before the answer, and with nil when it has stopped
 	// though the far side rings on. Nil: nobody is interested. By a trunk only.
@@ -35,6 +36,12 @@ func (b *Bridge) Dial(ctx context.Context, i Invitation) (call.Leg, error) {
 	endpoint := b.endpoint.Load()
 	if endpoint == nil {
 		return nil, &call.Ended{Ending: call.Ending{By: call.ByUs, Reason: call.Overloaded}}
+	}
+	if i.Lost != nil {
+		return b.again(ctx, endpoint, i)
+	}
+	if hops(i.With) <= 0 { // the same loop for whoever sent it
+		return nil, &call.Ended{Ending: call.Ending{By: call.ByUs, Reason: call.Failed, Code: 483}}
 	}
 	targets := targetsOf(endpoint, i)
 	if len(targets) == 0 {
@@ -58,6 +65,16 @@ func (b *Bridge) Dial(ctx context.Context, i Invitation) (call.Leg, error) {
 		}
 	}
 	return b.firstOf(ctx, legs, len(targets), func() { stop(errTaken) }, far(i))
+}
+
+// hops is how far a call may go that is placed for somebody.
+func hops(with call.Leg) int {
+	if l, ok := with.(*leg); ok {
+		if d := l.current(); d != nil {
+			return d.Hops() - 1
+		}
+	}
+	return 70 // RFC 3261 section 8.1.1.6
 }
 
 // outcome is what became of ringing one device.
@@ -145,8 +162,11 @@ func targetsOf(e *sip.Endpoint, i Invitation) []sip.Target {
 // nothing but SRTP will do, is asked again.
 func (b *Bridge) ring(ctx context.Context, endpoint *sip.Endpoint, i Invitation, to sip.Target, rings func()) (*leg, error) {
 	keys := b.keysOf(i.Trunk)
+	if d, ok := to.(sip.ToDevice); ok && d.Device.Browser() {
+		keys = sdes.Protection{} // it has DTLS
+	}
 	l, err := b.invite(ctx, endpoint, i, to, rings, keys)
-	if keys.Policy == sdes.Preferred && refusedWith(err) == 488 && ctx.Err() == nil {
+	if status := refusedWith(err); keys.Policy == sdes.Preferred && (status == 488 || status == 606) && ctx.Err() == nil {
 		keys.Policy = sdes.Required
 		return b.invite(ctx, endpoint, i, to, rings, keys)
 	}
@@ -170,7 +190,7 @@ func (b *Bridge) invite(ctx context.Context, endpoint *sip.Endpoint, i Invitatio
 			l.abandon()
 		}
 	}()
-	l.allowed, l.keys = b.policyFor(l, i, to), keys
+	l.allowed, l.keys, l.trunk = b.policyFor(l, i, to), keys, i.Trunk
 	session, err := l.makeSession(l.allowed)
 	if err != nil {
 		return nil, &call.Ended{Ending: endingOfSound(err)}
@@ -183,7 +203,11 @@ func (b *Bridge) invite(ctx context.Context, endpoint *sip.Endpoint, i Invitatio
 	start := time.Now()
 	early := l.listenEarly(i.Early)
 	d, sdp, err := endpoint.Invite(ctx, sip.Invitation{
-		To: to, GivenUp: toldWhy, From: sip.Address{Display: i.From.Name, User: string(shown(i))}, Privacy: shown(i) == "", Offer: offer, Headers: headers(i),
+		To: to, Hops: hops(i.With), GivenUp: toldWhy, From: sip.Address{Display: i.From.Name, User: string(shown(i))}, Privacy: shown(i) == "", Offer: offer, Headers: headers(i),
+		Early: func(d *sip.Dialog) {
+			l.began(d)
+			early.rang <- d
+		},
 		Progress: func(status int, sdp []byte) {
 			early.progress(status, sdp)
 			if status == 180 || status == 183 {
@@ -200,8 +224,10 @@ func (b *Bridge) invite(ctx context.Context, endpoint *sip.Endpoint, i Invitatio
 	}
 	answered = true
 	l.up = true
-	err = session.Accept(sdp) // before anything that the far side may ask for next: one negotiates at a time
-	l.serve(d, l.giveBack)    // nobody waits for the end of a leg that was dialled
+	if !early.changed {
+		err = session.Accept(sdp) // before anything that the far side may ask for next: one negotiates at a time
+	}
+	l.serve(d, l.giveBack) // nobody waits for the end of a leg that was dialled
 	if err != nil {
 		l.log.Warn("answer not usable", zap.Error(err))
 		l.Hangup(call.Ending{By: call.ByUs, Reason: call.NotAcceptable})
@@ -223,7 +249,7 @@ func toldWhy(cause error) (status int, phrase string) {
 // abandon gives back a leg that was never answered.
 func (l *leg) abandon() {
 	l.cancel(errTaken)
-	l.bridge.legs.Dec()
+	l.over()
 	if s := l.sound(); s != nil {
 		if err := s.Close(); err != nil {
 			l.log.Warn("close sound", zap.Error(err))
@@ -283,6 +309,9 @@ func headers(i Invitation) []sip.Header {
 	h := []sip.Header{{Name: "X-Cordboard-Call", Value: string(i.Call)}}
 	if i.Queue != "" {
 		h = append(h, sip.Header{Name: "X-Cordboard-Queue", Value: foreign(i.Queue)})
+	}
+	if i.Lost != nil {
+		h = append(h, sip.Header{Name: "X-Cordboard-Answer", Value: "auto"}) // the page obeys if it had the call before
 	}
 	return h
 }

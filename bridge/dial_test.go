@@ -45,7 +45,7 @@ func TestOfSeveralDevicesTheFirstAnswerWins(t *testing.T) {
 }
 
 // Both pick up in the same moment: one has the call, the other is hung up, and told why.
-func TestOfTwoAnswersInTheSameMomentOneIsHungUp(t *testing.T) {
+func TestB6_OfTwoAnswersInTheSameMomentOneIsHungUp(t *testing.T) {
 	for range 5 {
 		h := newHouse(t)
 		one, two := h.phone("anna", lab.PCMA()), h.phone("anna", lab.PCMA())
@@ -118,7 +118,7 @@ func TestDeclinedOnOneDeviceStopsTheOthers(t *testing.T) {
 	}
 }
 
-func TestTheCallerLeavesWhileItRings(t *testing.T) {
+func TestB8_TheCallerLeavesWhileItRings(t *testing.T) {
 	h := newHouse(t)
 	desk, page := h.phone("anna"), h.page("anna")
 	d := h.calls(Invitation{Agent: "anna", From: thisCall})

@@ -8,16 +8,20 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/cordboard/cordboard/call"
+	"github.com/cordboard/cordboard/sip"
 )
 
 // early is the sound of a far side that has not answered yet. Whether there is any, its RTP tells and not its signalling
 // (RFC 3960 section 3.2): a 183 with a session description may be followed by nothing, and a 180 by an announcement.
 type early struct {
 	leg   *leg
+	rang  chan *sip.Dialog        // capacity 1: the dialog, once it is known
 	told  func(heard call.Source) // of sound that begins; nil: it stopped, and the far side rings on
 	begun chan struct{}           // closed with the first session description
 	end   chan struct{}
 	done  sync.WaitGroup
+
+	changed bool // owned by serve, until stop has returned: the session is another than the one that we offered
 
 	mu     sync.Mutex
 	open   bool // guarded by mu: descriptions are still taken
@@ -33,11 +37,35 @@ const (
 
 // listenEarly waits for sound before the answer; told may be nil: then nobody is interested.
 func (l *leg) listenEarly(told func(call.Source)) *early {
-	e := &early{leg: l, told: told, begun: make(chan struct{}), end: make(chan struct{}), open: told != nil}
+	e := &early{leg: l, told: told, rang: make(chan *sip.Dialog, 1), begun: make(chan struct{}), end: make(chan struct{}), open: told != nil}
 	if told != nil {
 		e.done.Go(e.look)
+		e.done.Go(e.serve)
 	}
 	return e
+}
+
+// serve answers a far side that changes the session before it answers (RFC 3311).
+func (e *early) serve() {
+	var d *sip.Dialog
+	select {
+	case d = <-e.rang:
+	case <-e.end:
+		return
+	}
+	for {
+		select {
+		case r := <-d.Requests():
+			if r.Method == "UPDATE" {
+				e.changed = true
+				e.leg.renegotiate(r)
+			} else {
+				e.leg.respond(r, 500, "Not Before The Answer", nil)
+			}
+		case <-e.end:
+			return
+		}
+	}
 }
 
 // progress takes a provisional response.

@@ -18,32 +18,35 @@ import (
 type leg struct {
 	bridge  *Bridge
 	id      call.LegID
+	call    call.ID
 	party   call.Party
 	log     *zap.Logger
 	browser bool
 	kind    string // of its metrics: "trunk", "phone" or "browser"
 	keys    sdes.Protection
+	trunk   string // the line it came in or goes out by; empty: one of us
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	wishes  chan call.Wish
 	sounds  chan struct{} // closed when there is a session
 	served  chan struct{} // closed when listen has ended
 
-	mu       sync.Mutex
-	dialog   *sip.Dialog // guarded by mu until it is known, then unchanged
-	allowed  []rtp.Codec // guarded by mu: what may be negotiated, the preferred one first
-	session  rtp.Session // guarded by mu: nil until something is heard or answered
-	answer   []byte      // guarded by mu: the SDP of our 200
-	fault    error       // guarded by mu: why there is no session
-	rung     bool        // guarded by mu
-	early    bool        // guarded by mu: a 183 was sent
-	answered sync.Mutex  // held while Answer is under way
-	up       bool        // guarded by answered
-	dealing  sync.Mutex  // held while the session makes or takes a description: the ACK of Answer, and what listen serves
+	mu        sync.Mutex
+	dialog    *sip.Dialog // guarded by mu until it is known, then unchanged
+	allowed   []rtp.Codec // guarded by mu: what may be negotiated, the preferred one first
+	session   rtp.Session // guarded by mu: nil until something is heard or answered
+	answer    []byte      // guarded by mu: the SDP of our 200
+	fault     error       // guarded by mu: why there is no session
+	rung      bool        // guarded by mu
+	early     bool        // guarded by mu: a 183 was sent
+	referrals int         // guarded by mu: REFERs accepted
+	answered  sync.Mutex  // held while Answer is under way
+	up        bool        // guarded by answered
+	dealing   sync.Mutex  // held while the session makes or takes a description: the ACK of Answer, and what listen serves
 }
 
 func (b *Bridge) newLeg(id call.ID, d *sip.Dialog, p call.Party) *leg {
-	l := &leg{bridge: b, id: call.NewLegID(), party: p, dialog: d, wishes: make(chan call.Wish, 8), sounds: make(chan struct{}), served: make(chan struct{})}
+	l := &leg{bridge: b, id: call.NewLegID(), call: id, party: p, dialog: d, wishes: make(chan call.Wish, 8), sounds: make(chan struct{}), served: make(chan struct{})}
 	l.log = b.Log.WithLazy(zap.String("call", string(id)), zap.String("leg", string(l.id)))
 	l.ctx, l.cancel = context.WithCancelCause(context.Background())
 	b.legs.Inc()
@@ -55,6 +58,13 @@ func (l *leg) Party() call.Party        { return l.party }
 func (l *leg) Context() context.Context { return l.ctx }
 func (l *leg) Wishes() <-chan call.Wish { return l.wishes }
 func (l *leg) Audio() call.Audio        { return (*audio)(l) }
+
+// current is the dialog, nil while it is not known.
+func (l *leg) current() *sip.Dialog {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dialog
+}
 
 // Ring sends one 180.
 func (l *leg) Ring(context.Context) error {
@@ -147,7 +157,7 @@ func (l *leg) makeSession(codecs []rtp.Codec) (rtp.Session, error) {
 	if l.browser {
 		return l.bridge.Sound.Browser("leg "+string(l.id), codecs)
 	}
-	return l.bridge.Sound.Plain(Line{Name: "leg " + string(l.id), Kind: l.kind, Codecs: codecs, Keys: l.keys, Alive: l.alive})
+	return l.bridge.Sound.Plain(Line{Name: "leg " + string(l.id), Kind: l.kind, Codecs: codecs, Keys: l.keys, Tones: l.bridge.policy.Load().Tones[l.trunk], Alive: l.alive})
 }
 
 // alive asks the party's phone, or what stands for it, whether the call still exists there.
@@ -206,6 +216,7 @@ func (l *leg) serve(d *sip.Dialog, then func()) {
 	l.dialog = d
 	l.mu.Unlock()
 	d.Refresh(l.reoffer, l.reaccept)
+	d.Attach(l)
 	l.bridge.work.Go(func() {
 		l.listen(d)
 		close(l.served)
@@ -216,12 +227,19 @@ func (l *leg) serve(d *sip.Dialog, then func()) {
 }
 
 // goodbye is how long a BYE may take after the sound has ended: a browser that hangs up closes both, by different ways,
-// and an ordinary end must not pass for a lost connection.
-const goodbye = time.Second
+// and an ordinary end must not pass for a lost connection. Without a socket no BYE comes any more, but for one that is
+// being served at this moment.
+const (
+	goodbye     = time.Second
+	lateGoodbye = 50 * time.Millisecond
+)
 
 // listen is the leg's goroutine: it owns every negotiation after the first.
 func (l *leg) listen(d *sip.Dialog) {
 	sounds, lost := l.sounds, (<-chan struct{})(nil)
+	p := presence{leg: l, dialog: d, watch: time.NewTimer(0)}
+	p.watch.Stop()
+	defer p.watch.Stop()
 	silent := time.NewTimer(0)
 	silent.Stop()
 	defer silent.Stop()
@@ -232,9 +250,22 @@ func (l *leg) listen(d *sip.Dialog) {
 			return
 		case <-sounds:
 			sounds, lost = nil, l.sound().Done()
+			p.begin(l.sound())
 		case <-lost:
 			lost = nil
 			silent.Reset(goodbye)
+			if p.drifted {
+				silent.Reset(lateGoodbye)
+			}
+		case <-d.Drifts():
+			if sounds == nil && lost == nil {
+				silent.Reset(lateGoodbye)
+			}
+			p.drift()
+		case <-p.turned:
+			p.look(time.Now())
+		case now := <-p.watch.C:
+			p.look(now)
 		case <-silent.C:
 			l.log.Warn("sound lost", zap.Error(l.sound().Err()))
 			l.Hangup(call.Ending{By: call.ByUs, Reason: call.MediaLost})

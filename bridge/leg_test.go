@@ -67,7 +67,7 @@ func TestAReInviteWithoutAnOffer(t *testing.T) {
 }
 
 // A re-INVITE that cannot be served is refused and leaves the sound as it was (RFC 3261 section 14.2).
-func TestARefusedReInviteLeavesTheCall(t *testing.T) {
+func TestB35_ARefusedReInviteLeavesTheCall(t *testing.T) {
 	h := newHouse(t)
 	c, story := h.talks(lab.CallOptions{Sound: lab.Tone(440, -16)})
 	story.Audio().Hear(story.Audio())
@@ -121,11 +121,14 @@ func TestWhatIsNotOfferedIsRefusedPolitely(t *testing.T) {
 	h := newHouse(t)
 	c, story := h.talks(lab.CallOptions{})
 	var refused *lab.Refused
-	if err := c.Refer(h.soon(), "sip:1002@cordboard"); !errors.As(err, &refused) || refused.Status != 501 {
+	if err := c.Refer(h.soon(), "sip:1002@cordboard"); !errors.As(err, &refused) || refused.Status != 403 {
 		t.Errorf("REFER: %v", err)
 	}
 	if r, err := c.Request(h.soon(), "MESSAGE", "text/plain", "hello"); err != nil || r.Status < 400 || r.Status > 501 {
 		t.Errorf("MESSAGE: %v %v", r, err)
+	}
+	if r, err := c.Request(h.soon(), "INFO", "", ""); err != nil || r.Status != 200 {
+		t.Errorf("an INFO that says nothing, as some SBCs send for a sign of life: %v %v", r, err)
 	}
 	if story.Context().Err() != nil {
 		t.Errorf("the call ended: %v", call.EndingOf(story.Context()))

@@ -18,7 +18,9 @@ func (l *leg) grant(r *sip.Request) {
 		l.renegotiate(r)
 	case "INFO":
 		l.info(r)
-	case "MESSAGE", "NOTIFY", "REFER":
+	case "REFER":
+		l.refer(r)
+	case "MESSAGE", "NOTIFY":
 		l.respond(r, 501, "Not Implemented", nil)
 	default:
 		l.respond(r, 501, "Not Implemented", nil)
@@ -121,6 +123,10 @@ func holds(d rtp.Direction) bool { return d == rtp.RecvOnly || d == rtp.Inactive
 
 // info takes digits (RFC 6086; the bodies are a convention older than it).
 func (l *leg) info(r *sip.Request) {
+	if r.ContentType == "" && len(r.Body) == 0 {
+		l.respond(r, 200, "OK", nil) // a sign of life
+		return
+	}
 	info, err := dtmf.ParseInfo(r.ContentType, r.Body)
 	switch {
 	case errors.Is(err, dtmf.ErrContentType):

@@ -55,6 +55,9 @@ func (e Ending) String() string {
 	return fmt.Sprintf("%s: %s", e.By, e.Reason)
 }
 
+// Lost reports whether nobody ended it: the connection was lost, and whoever was there may come back by another one.
+func (e Ending) Lost() bool { return e.Reason == MediaLost || e.Reason == SignalLost }
+
 // Ended is an Ending as an error: the cause of a leg's context, the result of a dial that nobody answered.
 type Ended struct{ Ending }
 
@@ -134,6 +137,28 @@ func ReasonOfSIP(status int) Reason {
 		return Overloaded
 	}
 	return Failed
+}
+
+// ReasonOfCause is what a cause of the telephone network means (Q.850), which a carrier's gateway sends along in a Reason
+// header field (RFC 3326); "" when it says nothing more than the SIP status.
+func ReasonOfCause(q850 int) Reason {
+	switch q850 {
+	case 1, 2, 3, 22, 28:
+		return NotFound
+	case 17:
+		return Busy
+	case 18, 19:
+		return NoAnswer
+	case 20, 27:
+		return Unreachable
+	case 21:
+		return Declined
+	case 34, 42, 44, 47:
+		return Overloaded
+	case 57, 58, 65, 88:
+		return NotAcceptable
+	}
+	return ""
 }
 
 // HTTP is the status by which the API tells of this ending when it prevented what was asked for.

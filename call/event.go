@@ -15,6 +15,8 @@ const (
 	Answered  Moment = "answered"  // customer and Event.Agent are joined
 	Held      Moment = "held"      // Event.Agent put the customer on hold
 	Resumed   Moment = "resumed"   //
+	Away      Moment = "away"      // the connection to Event.Agent was lost in talk; the customer hears music
+	Returned  Moment = "returned"  // Event.Agent is back, and they talk again
 	Matched   Moment = "matched"   // the CRM said who the customer is
 	Over      Moment = "over"      // the record is closed
 )

@@ -26,6 +26,7 @@ type Record struct {
 
 	Attempts []Attempt `json:"attempts,omitempty"`
 	Segments []Segment `json:"segments,omitempty"`
+	Sounds   []Sound   `json:"sounds,omitempty"` // how the legs sounded, at most the last 20
 	Routing  Trace     `json:"routing,omitzero"`
 	Match    Match     `json:"match,omitzero"`
 	Ending   Ending    `json:"ending,omitzero"`
@@ -49,6 +50,26 @@ type Segment struct {
 	From  time.Time     `json:"from"`
 	To    time.Time     `json:"to"`
 	Held  time.Duration `json:"held,omitempty"`
+	// Absences are when the agent's connection was lost and the customer heard music.
+	Absences []Absence `json:"absences,omitempty"`
+}
+
+// Absence is a time in which an agent's phone was away from its call.
+type Absence struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to,omitzero"` // when they talked again, or the segment ended without her
+}
+
+// Away is how long the agent's phone was away, by now.
+func (s Segment) Away() (sum time.Duration) {
+	for _, a := range s.Absences {
+		to := a.To
+		if to.IsZero() {
+			to = time.Now()
+		}
+		sum += to.Sub(a.From)
+	}
+	return sum
 }
 
 // Trace tells in words why the call went where it went: what was asked, what came back, what was done.
@@ -112,11 +133,25 @@ func (r *Record) Talk() time.Duration {
 	return r.Over.Sub(r.Answered)
 }
 
+// Away reports whether the agent's phone is away from the call now.
+func (r *Record) Away() bool {
+	n := len(r.Segments)
+	if n == 0 {
+		return false
+	}
+	absences := r.Segments[n-1].Absences
+	return len(absences) > 0 && absences[len(absences)-1].To.IsZero()
+}
+
 // Clone returns a copy that shares nothing with r.
 func (r *Record) Clone() Record {
 	c := *r
 	c.Attempts = append([]Attempt(nil), r.Attempts...)
 	c.Segments = append([]Segment(nil), r.Segments...)
+	for i := range c.Segments {
+		c.Segments[i].Absences = append([]Absence(nil), r.Segments[i].Absences...)
+	}
+	c.Sounds = append([]Sound(nil), r.Sounds...)
 	c.Match.People = append([]Person(nil), r.Match.People...)
 	if r.Context != nil {
 		c.Context = make(map[string]string, len(r.Context))

@@ -15,11 +15,23 @@ type (
 	Complete struct{}
 	// Abandon drops the consulted party and goes back to the one who waits.
 	Abandon struct{}
-	// Transfer hands the other party on without asking first.
-	Transfer struct{ To string }
+	// Transfer hands the other party on.
+	Transfer struct {
+		To string // whom to call, as it would be dialled
+		// Instead is another leg of the same agent: whoever talks to her there is joined with the other party, and nobody
+		// is called. Nil: To is called without asking first.
+		Instead Leg
+		// Told is called with what becomes of it: the zero Ending while it rings, any number of times, and once how it
+		// went; Transferred is success. It must not block. Nil: nobody asks.
+		Told func(Ending)
+	}
 	// Digits are keys pressed and told us by signalling (INFO, an API call). Keys pressed in the sound itself
 	// (RFC 4733) are relayed with the sound.
 	Digits struct{ Tones string }
+	// Gone is no wish of hers: nothing is heard of the party any more, though the leg has not ended. It may come back.
+	Gone struct{}
+	// Back ends that: the party is heard again on the same leg.
+	Back struct{}
 )
 
 func (Hold) wish()     {}
@@ -29,3 +41,5 @@ func (Complete) wish() {}
 func (Abandon) wish()  {}
 func (Transfer) wish() {}
 func (Digits) wish()   {}
+func (Gone) wish()     {}
+func (Back) wish()     {}

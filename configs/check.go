@@ -38,6 +38,7 @@ func (c *checker) check() {
 	c.checkRouting()
 	c.checkOutbox()
 	c.checkSounds()
+	c.checkTrace()
 }
 
 func (c *checker) bad(path, value, cure string) {

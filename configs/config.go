@@ -22,6 +22,7 @@ type Config struct {
 	Routing     Routing      `yaml:"routing"`
 	Outbox      Outbox       `yaml:"outbox"`
 	Sounds      Sounds       `yaml:"sounds"`
+	Trace       Trace        `yaml:"trace"`
 	Recording   Recording    `yaml:"recording"`
 
 	// File is where Load read it from, absolute; empty: nowhere that can be read again.
@@ -41,9 +42,11 @@ func Default() *Config {
 		WebRTC:     defaultWebRTC(),
 		Codecs:     defaultCodecs(),
 		Salesforce: defaultSalesforce(),
+		Plan:       defaultPlan(),
 		Routing:    defaultRouting(),
 		Outbox:     defaultOutbox(),
 		Sounds:     defaultSounds(),
+		Trace:      defaultTrace(),
 		Recording:  Recording{},
 	}
 }

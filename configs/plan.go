@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/cordboard/cordboard/call"
 )
@@ -20,7 +21,28 @@ type Plan struct {
 	Outbound []Outbound `yaml:"outbound"`
 	// Extensions lets agents reach each other by extension.
 	Extensions bool `yaml:"extensions"`
+	// Away is what becomes of a call whose agent's phone is gone.
+	Away Away `yaml:"away"`
 }
+
+// Away is what becomes of a call when the connection to its agent is lost in talk: her page is loaded anew, her browser
+// has crashed, her network is down.
+type Away struct {
+	// Grace is how long the customer hears music and she is rung on every phone of hers that registers. 30 s: a page is
+	// back in one, a browser that has to be started and logged in to in twenty; later than that he has hung up.
+	Grace time.Duration `yaml:"grace"`
+	// Then is what follows when she is not back.
+	Then AwayThen `yaml:"then"`
+}
+
+// AwayThen is what follows when an agent is not back after the time of grace.
+type AwayThen string
+
+// What may follow.
+const (
+	AwayQueue AwayThen = "queue" // a call from a queue is the next one to be served there; any other ends
+	AwayEnd   AwayThen = "end"
+)
 
 // Destination is where a number leads: exactly one of queue, agent and number.
 type Destination struct {
@@ -44,6 +66,8 @@ type Outbound struct {
 	DisplayNumber call.Number `yaml:"display_number"` // shown when the agent chose none; empty: the trunk's default_number
 }
 
+func defaultPlan() Plan { return Plan{Away: Away{Grace: 30 * time.Second, Then: AwayQueue}} }
+
 func (c *checker) checkPlan() {
 	direct := map[call.Number]int{}
 	for i, a := range c.cfg.Agents {
@@ -63,6 +87,8 @@ func (c *checker) checkPlan() {
 		c.checkDirect(fmt.Sprintf("plan.direct[%d]", i), d)
 	}
 	c.checkOutbound()
+	c.between("plan.away.grace", c.cfg.Plan.Away.Grace, 0, 10*time.Minute)
+	oneOf(c, "plan.away.then", c.cfg.Plan.Away.Then, AwayQueue, AwayEnd)
 }
 
 func (c *checker) destination(path string, d Destination) {

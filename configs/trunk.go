@@ -40,6 +40,7 @@ type Trunk struct {
 	// Reliable is whether provisional responses are acknowledged (RFC 3262): off, supported or required.
 	Reliable string      `yaml:"reliable"`
 	Codecs   []CodecName `yaml:"codecs"` // in order of preference; empty: as in codecs.trunk
+	DTMF     DTMF        `yaml:"dtmf"`   // events, or tones beside them; empty: events
 	SRTP     SRTP        `yaml:"srtp"`   // off, preferred or required; empty: as in rtp.srtp
 	Suites   []Suite     `yaml:"suites"` // of SRTP, in order of our offers; empty: as in rtp.suites
 	// HomeRegion is the country (ISO 3166) in whose way the trunk writes national numbers, such as "FI" for "0401234567".
@@ -76,6 +77,15 @@ type Challenge struct {
 	Username string `yaml:"username"`
 	Password Secret `yaml:"password"`
 }
+
+// DTMF is how the keys of a trunk's callers come.
+type DTMF string
+
+// The ways of keys. Where no telephone-event is agreed, they are heard in the sound in any case.
+const (
+	DTMFEvents DTMF = "events" // RFC 4733
+	DTMFTones  DTMF = "tones"  // in the sound, although events are agreed
+)
 
 func (t *Trunk) setDefaults() {
 	t.Probe, t.Reliable = 30*time.Second, "supported"
@@ -121,6 +131,9 @@ func (c *checker) checkTrunks() {
 		oneOf(c, path+".reliable", t.Reliable, "off", "supported", "required")
 		c.codecs(path+".codecs", t.Codecs, false)
 		c.trunkKeys(path, &t)
+		if t.DTMF != "" {
+			oneOf(c, path+".dtmf", t.DTMF, DTMFEvents, DTMFTones)
+		}
 		c.region(path+".home_region", t.HomeRegion)
 		if t.DefaultNumber != "" {
 			e164(c, path+".default_number", t.DefaultNumber)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cordboard/cordboard/agent"
 	"github.com/cordboard/cordboard/bridge"
+	"github.com/cordboard/cordboard/configs"
 	"github.com/cordboard/cordboard/crm"
 	"github.com/cordboard/cordboard/queue"
 	"github.com/cordboard/cordboard/routing"
@@ -31,13 +32,19 @@ func (g *Gateway) openCalls(context.Context) error {
 
 	g.tellers = &stories{intent: g.api.Take}
 	g.tellers.use(all)
-	g.bridge = bridge.New(bridge.Parts{Sound: g.sound, Stories: g.tellers, Policy: policyOf(g.config()), Log: g.log, Metrics: g.metrics})
+	g.bridge = bridge.New(bridge.Parts{Sound: g.sound, Stories: g.tellers, Watcher: g.book, Policy: policyOf(g.config()), Log: g.log, Metrics: g.metrics})
 	g.opened("legs", func(context.Context) error { g.bridge.Close(); return nil })
 	g.board = switchboard.New(switchboard.Parts{Dialer: dialer{g.bridge}, Router: g.router, Queues: g.queues, Desk: g.desk,
 		Ledger: g.ledger(), Identifier: identifier, Witness: g.api, Sounds: g.sound, Log: g.log, Metrics: g.metrics,
-		Settings: switchboard.Settings{Ring: g.config().SIP.Timeouts.Ring}})
+		Settings: switchboard.Settings{Ring: g.config().SIP.Timeouts.Ring, Away: g.away}})
 	g.tellers.board = g.board
 	return nil
+}
+
+// away is what the plan says now of a call whose agent's connection is lost.
+func (g *Gateway) away() switchboard.Away {
+	a := g.config().Plan.Away
+	return switchboard.Away{Grace: a.Grace, Ends: a.Then == configs.AwayEnd}
 }
 
 // premises tell the router what exists here.
@@ -72,6 +79,7 @@ func (g *Gateway) openSignalling(context.Context) error {
 		return err
 	}
 	settings.Trunks = trunks
+	settings.Tap = g.tap()
 	e, err := sip.Open(settings, g.bridge)
 	if err != nil {
 		return fmt.Errorf("sip: %w", err)

@@ -403,10 +403,11 @@ func TestW7_ASocketThatIsLostInACallMayComeBack(t *testing.T) {
 	h.outcome(answered("Answered"))
 }
 
-// Her socket does not come back: after the time of grace the call is over, and the Task says that it was lost.
+// Her socket does not come back, nor does she: after both times of grace the call is over, and the Task says that it was
+// lost.
 func TestW7_ASocketThatDoesNotComeBackEndsTheCall(t *testing.T) {
 	c := demoHouse("127.0.0.1:9")
-	c.SIP.Timeouts.FlowGrace = time.Second
+	c.SIP.Timeouts.FlowGrace, c.Plan.Away.Grace = time.Second, time.Second
 	h := openHouse(t, c)
 	phone := h.phone("anna", lab.PCMA())
 	customer := h.dial(h.carrier(lab.PCMA()), annasNumber, lab.CallOptions{})

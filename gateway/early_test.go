@@ -154,3 +154,66 @@ func TestACallerHearsTheQueueBeforeTheAnswer(t *testing.T) {
 		t.Errorf("Task %v", task)
 	}
 }
+
+// A caller in the queue talks to nobody, and is answered all the same whatever his phone asks for.
+func TestB33_ACallerInTheQueueMayHoldAndRefresh(t *testing.T) {
+	h := openHouse(t, demoHouse("127.0.0.1:9"))
+	customer := h.dial(h.carrier(lab.PCMA()), mainNumber, lab.CallOptions{Sound: lab.Tone(440, -16)})
+	customer.MustAnswer(t, patience)
+	for what, do := range map[string]func() error{
+		"hold":   func() error { return customer.Hold(h.soon()) },
+		"resume": func() error { return customer.Resume(h.soon()) },
+		"a key":  func() error { return customer.Info(h.soon(), '5') },
+	} {
+		if err := do(); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if r, err := customer.Request(h.soon(), "UPDATE", "", ""); err != nil || r.Status != 200 {
+		t.Errorf("UPDATE: %v %v", r, err)
+	}
+	if err := customer.Resume(h.soon()); err != nil {
+		t.Fatal(err)
+	}
+	anna := h.rings(h.phone("anna", lab.PCMA()), 0)
+	if err := anna.Answer(h.soon()); err != nil {
+		t.Fatal(err)
+	}
+	h.connected(anna)
+	anna.Say(lab.Tone(annasTone, -16))
+	customer.Ear().MustHear(t, annasTone, patience, time.Second)
+	anna.Ear().MustHear(t, 440, patience, time.Second)
+	if got := anna.Ear().Digits(); got != "" {
+		t.Errorf("keys pressed in the queue reach anna: %q", got)
+	}
+	if err := customer.Bye(h.soon()); err != nil {
+		t.Error(err)
+	}
+}
+
+// A caller who is forwarded outside hears what is played there before the answer, and his call comes no nearer to going
+// round for ever.
+func TestAForwardedCallerHearsAheadAndHasOneHopLess(t *testing.T) {
+	carrier := newCarrier(t)
+	c := demoHouse(carrier.Address())
+	c.Plan.Numbers["+358293000103"] = configs.Destination{Number: "+358401234567"}
+	h := openHouse(t, c)
+	customer := h.dial(h.carrier(lab.PCMA()), "+358293000103", lab.CallOptions{Sound: lab.Tone(440, -16)})
+	callee := h.reached(carrier, 0)
+	if got := callee.Invite.Get("Max-Forwards"); got != "69" {
+		t.Errorf("Max-Forwards %s", got)
+	}
+	if err := callee.Progress(); err != nil {
+		t.Fatal(err)
+	}
+	callee.Say(lab.Tone(550, -16))
+	customer.Ear().MustHear(t, 550, patience, 500*time.Millisecond)
+	if err := callee.Answer(h.soon()); err != nil {
+		t.Fatal(err)
+	}
+	customer.MustAnswer(t, patience)
+	callee.Ear().MustHear(t, 440, patience, 500*time.Millisecond)
+	if err := customer.Bye(h.soon()); err != nil {
+		t.Error(err)
+	}
+}

@@ -50,7 +50,7 @@ func demoHouse(outside string) *configs.Config {
 	}
 	c.Queues = []configs.Queue{{Name: "Customer Service EN", Members: []string{"anna", "bo", "carl", "dina"}, RingTimeout: 20 * time.Second,
 		SmartRouting: configs.SmartRouting{Flow: "Cordboard_Smart_Routing"}}}
-	c.Plan = configs.Plan{Extensions: true,
+	c.Plan = configs.Plan{Extensions: true, Away: c.Plan.Away,
 		Numbers:  map[call.Number]configs.Destination{mainNumber: {Queue: "Customer Service EN"}},
 		Direct:   []configs.Direct{{Prefix: "+35829300", Digits: 4}},
 		Outbound: []configs.Outbound{{Prefix: "+", Trunk: "demo"}}}

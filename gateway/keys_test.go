@@ -1,54 +1,52 @@
 package gateway
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/cordboard/cordboard/configs"
+	"github.com/cordboard/cordboard/internal/lab"
 )
 
-// keyring is a folder with ca.pem and, for each name, NAME.pem and NAME.key.
-type keyring struct{ dir string }
+// B30: a trunk without telephone-event, or one that is known to agree to it and not to use it, sends keys as tones. The
+// agent's browser, and a desk phone that is passed the sound as it is, get each as an event, once.
+func TestB30KeysInTheSoundOfATrunkReachTheAgentAsEvents(t *testing.T) {
+	bare := lab.PCMA()
+	bare.Event = 0
+	for name, c := range map[string]struct {
+		dtmf   configs.DTMF
+		format lab.Format
+	}{"no event agreed": {configs.DTMFEvents, bare}, "events agreed and not used": {configs.DTMFTones, lab.PCMA()}} {
+		t.Run(name, func(t *testing.T) {
+			cfg := demoHouse("127.0.0.1:9")
+			cfg.Trunks[0].DTMF = c.dtmf
+			h := openHouse(t, cfg)
+			h.pressedTo(annasNumber, h.phone("anna", lab.Opus(), lab.PCMU()), c.format)
+			h.pressedTo("+358293001002", h.desktop("bo", lab.PCMA()), c.format)
+		})
+	}
+}
 
-func (k keyring) file(name string) string { return filepath.Join(k.dir, name) }
-
-func issueKeys(t *testing.T, names ...string) keyring {
-	t.Helper()
-	k := keyring{t.TempDir()}
-	write := func(name, kind string, der []byte, err error) {
-		t.Helper()
-		if err == nil {
-			err = os.WriteFile(k.file(name), pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+// pressedTo lets a customer press keys that sound, and looks what reaches the agent.
+func (h *house) pressedTo(number string, phone peer, customers lab.Format) {
+	h.t.Helper()
+	customer := h.dial(h.carrier(customers), number, lab.CallOptions{Sound: lab.Silence()})
+	rung := h.reached(phone, 0)
+	if err := rung.Answer(h.soon()); err != nil {
+		h.t.Fatal(err)
 	}
-	newKey := func() *ecdsa.PrivateKey {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return key
+	customer.MustAnswer(h.t, patience)
+	rung.Say(lab.Tone(annasTone, -16))
+	customer.Ear().MustHear(h.t, annasTone, patience, 500*time.Millisecond)
+	const keys = "1590*#AD55"
+	customer.Say(lab.Keys(keys, 120*time.Millisecond, -12))
+	if err := rung.Ear().AwaitDigits(h.soon(), "AD55"); err != nil {
+		h.t.Error(err)
 	}
-	ca, caKey := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, newKey()
-	der, err := x509.CreateCertificate(rand.Reader, ca, ca, &caKey.PublicKey, caKey)
-	write("ca.pem", "CERTIFICATE", der, err)
-	for i, name := range names {
-		key := newKey()
-		c := &x509.Certificate{SerialNumber: big.NewInt(int64(i + 2)), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, NotAfter: time.Now().Add(time.Hour)}
-		der, err := x509.CreateCertificate(rand.Reader, c, ca, &key.PublicKey, caKey)
-		write(name+".pem", "CERTIFICATE", der, err)
-		der, err = x509.MarshalECPrivateKey(key)
-		write(name+".key", "EC PRIVATE KEY", der, err)
+	if got := rung.Ear().Digits(); got != keys {
+		h.t.Errorf("heard keys %q", got)
 	}
-	return k
+	if err := customer.Bye(h.soon()); err != nil {
+		h.t.Error(err)
+	}
 }

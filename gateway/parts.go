@@ -15,6 +15,7 @@ import (
 	"github.com/cordboard/cordboard/sip"
 	"github.com/cordboard/cordboard/store"
 	"github.com/cordboard/cordboard/switchboard"
+	"github.com/cordboard/cordboard/trace"
 )
 
 // parts are what a gateway is made of; each is set by the open function of its floor.
@@ -27,6 +28,7 @@ type parts struct {
 	queues    *queue.Distributor
 	guard     *access.Guard
 	api       *api.API
+	book      *trace.Book
 	sound     *sounds
 	router    *routing.Router
 	tellers   *stories

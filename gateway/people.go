@@ -12,6 +12,7 @@ import (
 	"github.com/cordboard/cordboard/agent"
 	"github.com/cordboard/cordboard/api"
 	"github.com/cordboard/cordboard/queue"
+	"github.com/cordboard/cordboard/trace"
 )
 
 const (
@@ -31,7 +32,8 @@ func (g *Gateway) openPeople(ctx context.Context) error {
 	if err := g.openGuard(ctx); err != nil {
 		return err
 	}
-	g.api = api.New(api.Config{Guard: g.guard, Desk: g.desk, Calls: past{g}, Queues: pools{g.queues}, Operations: operations{g}, Domain: g.config().SIP.Realm,
+	g.book = trace.NewBook(trace.Limits{Calls: g.config().Trace.Calls, Memory: g.config().Trace.Memory << 20})
+	g.api = api.New(api.Config{Guard: g.guard, Desk: g.desk, Calls: past{g}, Queues: pools{g.queues}, Operations: operations{g}, Traces: traces{g.book}, Domain: g.config().SIP.Realm,
 		FrameAncestors: g.config().HTTP.FrameAncestors, Origins: g.config().HTTP.Origins, TrustedProxies: g.config().HTTP.TrustedProxies, Log: g.log})
 	g.desk.Watch(func(s agent.Status) {
 		g.queues.Changed()

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -70,7 +72,7 @@ func partIn(feature string) (part, bool) {
 				h.t.Error(err)
 			}
 		}}, true
-	case "hold", "reinvite", "retransmission", "session-timer", "100rel":
+	case "hold", "reinvite", "retransmission", "session-timer", "100rel", "refused-requests":
 		return part{annasNumber, "Answered", answers}, true
 	case "offerless", "overtaken":
 		return part{annasNumber, "Answered", hears}, true
@@ -104,3 +106,44 @@ func (h *house) runSIPp(feature, number string) error {
 }
 
 func tail(b []byte, n int) []byte { return b[max(0, len(b)-n):] }
+
+// A callee who rings reliably is acknowledged, heard before the answer, and may change the session meanwhile.
+func TestSIPpRingsReliably(t *testing.T) {
+	at := fmt.Sprintf("127.0.0.1:%d", freePorts(t, 2))
+	c := demoHouse(at)
+	c.Trunks[0].SessionTimer, c.Trunks[0].SessionMin = 30*time.Minute, 90*time.Second
+	h := openHouse(t, c)
+	anna := h.phone("anna", lab.PCMA())
+	logs := t.TempDir()
+	_, port, _ := net.SplitHostPort(at)
+	cmd := exec.CommandContext(t.Context(), "sipp", "-sf", "testdata/sipp/callee-100rel/answer.xml", "-i", "127.0.0.1", "-p", port,
+		"-m", "1", "-nostdin", "-timeout", "60s", "-timeout_error", "-trace_err", "-error_file", filepath.Join(logs, "errors"), "-mp", "14200")
+	cmd.Dir = ".."
+	done := make(chan error, 1)
+	go func() {
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			faults, _ := os.ReadFile(filepath.Join(logs, "errors"))
+			t.Logf("sipp: %v\n%s\n%s", err, tail(out, 3000), tail(faults, 3000))
+		}
+		done <- err
+	}()
+	out, err := anna.Call(h.soon(), "+358401234567", lab.CallOptions{Sound: lab.Tone(annasTone, -16)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-out.EarlyMedia():
+	case <-h.soon().Done():
+		t.Fatal("no early media")
+	}
+	out.Ear().MustHear(t, 440, patience, 300*time.Millisecond)
+	out.MustAnswer(t, patience)
+	out.Ear().MustHear(t, 440, patience, time.Second)
+	if err := out.Bye(h.soon()); err != nil {
+		t.Error(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}

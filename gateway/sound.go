@@ -116,8 +116,12 @@ func (s *sounds) Plain(l bridge.Line) (rtp.Session, error) {
 	if silence == 0 {
 		silence = -1 // never
 	}
+	pauses := rtp.PausesTaken
+	if c.Codecs.ComfortNoise {
+		pauses = rtp.PausesOffered
+	}
 	return udp.Open(udp.Config{Name: l.Name, Leg: l.Kind, Ports: s.ports, Metronome: s.metronome, Coders: s.coders, Metrics: s.metrics,
-		Log: s.gateway.log, Codecs: l.Codecs, Silence: silence, Alive: l.Alive, Protection: l.Keys, Comfort: c.Codecs.ComfortNoise})
+		Log: s.gateway.log, Codecs: l.Codecs, Silence: silence, Alive: l.Alive, Protection: l.Keys, Pauses: pauses, Tones: l.Tones})
 }
 
 // Browser is WebRTC.
@@ -129,7 +133,9 @@ func (s *sounds) Browser(name string, codecs []rtp.Codec) (rtp.Session, error) {
 func policyOf(c *configs.Config) bridge.Policy {
 	p := bridge.Policy{Trunk: make(map[string][]rtp.Codec), Phone: codecsOf(c.Codecs.Trunk), Browser: codecsOf(c.WebRTC.Codecs)}
 	p.TrunkKeys, p.PhoneKeys = make(map[string]sdes.Protection), protectionOf(c.RTP.SRTP, c.RTP.Suites)
+	p.Tones = make(map[string]bool)
 	for _, t := range c.Trunks {
+		p.Tones[t.Name] = t.DTMF == configs.DTMFTones
 		p.TrunkKeys[t.Name] = protectionOf(cmp.Or(t.SRTP, c.RTP.SRTP), orElse(t.Suites, c.RTP.Suites))
 		p.Trunk[t.Name] = p.Phone
 		if len(t.Codecs) > 0 {

@@ -176,3 +176,19 @@ func TestATrunkIsOfferedKeys(t *testing.T) {
 		})
 	}
 }
+
+// A reload protects the calls that begin after it.
+func TestAReloadBringsKeys(t *testing.T) {
+	h, text := reloading(t)
+	carrier := h.carrier(lab.PCMA())
+	before := h.dial(carrier, mainNumber, lab.CallOptions{SDP: offerOf("RTP/AVP")})
+	before.MustAnswer(t, patience)
+	write(t, h.config().File, text+"rtp: {srtp: required}\n")
+	if _, err := h.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	h.refused(h.dial(carrier, mainNumber, lab.CallOptions{SDP: offerOf("RTP/AVP")}), "it has none")
+	if err := before.Bye(h.soon()); err != nil {
+		t.Error(err)
+	}
+}

@@ -44,5 +44,5 @@ type dialer struct{ bridge *bridge.Bridge }
 
 func (d dialer) Dial(ctx context.Context, i switchboard.Invitation) (call.Leg, error) {
 	return d.bridge.Dial(ctx, bridge.Invitation{Call: i.Call, Agent: i.Agent, Trunk: i.Out.Trunk, Number: i.Out.Number,
-		Shown: i.Out.Shown, From: i.From, Queue: i.Queue, With: i.With, Rings: i.Rings, Early: i.Early})
+		Shown: i.Out.Shown, From: i.From, Queue: i.Queue, With: i.With, Lost: i.Lost, Rings: i.Rings, Early: i.Early})
 }

@@ -42,7 +42,7 @@ func TestSoundBothWaysInEveryCodec(t *testing.T) {
 	}
 }
 
-func TestHoldIsMusicAndResumeIsHerAgain(t *testing.T) {
+func TestB31_HoldIsMusicAndResumeIsHerAgain(t *testing.T) {
 	h := openHouse(t, demoHouse("127.0.0.1:9"))
 	customer, anna := h.talk(lab.PCMA(), lab.PCMA())
 	customer.Ear().MustHear(t, annasTone, patience, time.Second)

@@ -37,13 +37,13 @@ type pair struct {
 	why    string
 }
 
-// match pairs callers with agents. Callers choose in the order of their priority, which grows with waiting, then of
+// match pairs callers with agents. Callers choose, those first who have been served before, in the order of their priority, which grows with waiting, then of
 // their arrival; each takes the agent he prefers if she is free, else the member of his queue who has missed him least
 // often, has the highest level, and has been idle longest. No agent is given twice.
 func match(s state) []pair {
 	callers := slices.Clone(s.callers)
 	slices.SortStableFunc(callers, func(a, b caller) int {
-		return cmp.Or(cmp.Compare(b.priority(s.now), a.priority(s.now)), a.ticket.Entered.Compare(b.ticket.Entered), cmp.Compare(a.ticket.Call, b.ticket.Call))
+		return cmp.Or(first(a.ticket.Front, b.ticket.Front), cmp.Compare(b.priority(s.now), a.priority(s.now)), a.ticket.Entered.Compare(b.ticket.Entered), cmp.Compare(a.ticket.Call, b.ticket.Call))
 	})
 	taken := make(map[string]bool)
 	var pairs []pair
@@ -56,6 +56,17 @@ func match(s state) []pair {
 		pairs = append(pairs, pair{ticket: c.ticket, agent: best.id, why: why})
 	}
 	return pairs
+}
+
+// first orders those of whom it is true before the others.
+func first(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
 }
 
 func (c caller) priority(now time.Time) int {

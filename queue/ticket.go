@@ -31,6 +31,7 @@ type Ticket struct {
 	Preferred string        // agent id; empty: anyone
 	HoldFor   time.Duration // wait this long for the preferred agent before anyone will do
 	Entered   time.Time     // set by the first Wait unless already set
+	Front     bool          // before everybody else: he has been served already, and was lost
 }
 
 // Turn is an agent reserved for a caller. One of Taken, Missed and Left must be called, once; more are ignored.
@@ -55,6 +56,9 @@ func (t *Turn) Taken() (release func()) {
 	})
 	return func() { t.held.Release(t.distributor.wrapUp(t.ticket.Queue)) }
 }
+
+// Serves says that she goes on with another call than the one that she was taken for.
+func (t *Turn) Serves(c call.ID) { t.held.Serves(c) }
 
 // Missed says that she did not: the caller goes back to his place, and she is not asked again at once.
 func (t *Turn) Missed(call.Reason) {

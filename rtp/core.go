@@ -24,6 +24,8 @@ type Core struct {
 	reception reception // guarded by mu
 	far       farReport // guarded by mu
 
+	strangers, forged atomic.Uint64
+
 	late  atomic.Uint64 // counted by the jitter buffers of those who listen
 	leave func()        // takes the session out of the metrics
 }
@@ -140,6 +142,12 @@ func (c *Core) SetFormats(send *Format, receive map[uint8]*Format, d Direction) 
 	c.out.SetFormat(send, d)
 }
 
+// CountStranger counts a packet from an address that was not believed to be the far side's.
+func (c *Core) CountStranger() { c.strangers.Add(1) }
+
+// CountForged counts a packet of a protected session that its far side has not protected, or that came again.
+func (c *Core) CountForged() { c.forged.Add(1) }
+
 // Direction is what the last negotiation left us; Inactive before the first one.
 func (c *Core) Direction() Direction { return c.agree.Load().direction }
 
@@ -152,7 +160,7 @@ func (c *Core) Quality() Quality {
 	return Quality{
 		Received: r.formerReceived + r.received, Sent: sent,
 		Lost: r.formerLost + r.lost(), Late: c.late.Load(), Jitter: r.jitterTime(),
-		RoundTrip: c.far.roundTrip, FarLost: c.far.lost, LastHeard: r.last,
+		RoundTrip: c.far.roundTrip, FarLost: c.far.lost, Reported: c.far.reports > 0, Strangers: c.strangers.Load(), Forged: c.forged.Load(), LastHeard: r.last,
 	}
 }
 

@@ -79,7 +79,7 @@ func (m *mediaLine) crypto() (values []string) {
 }
 
 // where is the address they want the sound at. held: they gave no address, the way old phones hold (RFC 3264 section 8.4).
-func (d *description) where(m *soundLine) (remote netip.AddrPort, held bool, err error) {
+func (d *description) where(m *soundLine, reaches func(netip.Addr) bool) (remote netip.AddrPort, held bool, err error) {
 	address := orElse(m.mediaLine.address, d.address)
 	if address == "" {
 		return remote, false, &Unacceptable{Why: "there is no address (c=) for the sound"}
@@ -94,6 +94,9 @@ func (d *description) where(m *soundLine) (remote netip.AddrPort, held bool, err
 	}
 	if ip.IsUnspecified() {
 		return netip.AddrPort{}, true, nil
+	}
+	if reaches != nil && !reaches(ip) {
+		return remote, false, &Unacceptable{Why: "the address for the sound, " + ip.String() + ", cannot be reached from here"}
 	}
 	return netip.AddrPortFrom(ip, uint16(m.port)), false, nil
 }

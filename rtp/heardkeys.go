@@ -21,10 +21,12 @@ type heardKeys struct {
 // keyRate is the rate of the sound in which keys are heard, in Hz.
 const keyRate = 8000
 
-// mayBeKeys reports whether keys are to be heard in a packet's sound: there is no other way for them to come, and one for
-// them to go.
-func (s *Stream) mayBeKeys(p *Packet) bool {
-	return s.format.Event != 0 && p.Format.Event == 0 && !p.Comfort && p.Format.Codec.Clock == keyRate && s.coders != nil
+// mayBeKeys reports whether keys are to be heard in a packet's sound: there is no other way for them to come, or it is
+// not used, and there is one for them to go.
+func (in *input) mayBeKeys(p *Packet) bool {
+	s := in.stream
+	return s.format.Event != 0 && (p.Format.Event == 0 || p.Format.Tones && !in.events) &&
+		!p.Comfort && p.Format.Codec.Clock == keyRate && s.coders != nil
 }
 
 // hearKeys listens to a packet of sound. The caller holds the stream's mu.

@@ -7,6 +7,7 @@ type input struct {
 	stream *Stream
 
 	// Guarded by the stream's mu.
+	spoke    bool // a packet of the source has come
 	mapped   bool
 	ssrc     uint32
 	codec    Codec  // that the timestamps are counted in
@@ -19,6 +20,7 @@ type input struct {
 	sequence uint16 // ours − theirs
 	shift    uint32 // our timestamp − theirs
 	pressed  pressed
+	events   bool // a key has come as an event
 	rest     rest
 	heard    *heardKeys // nil: there was no need to listen
 	coder    *transcoder
@@ -38,6 +40,7 @@ func (in *input) Packet(p *Packet) {
 	if s.input != in {
 		return
 	}
+	in.spoke = true
 	if !s.speaks() {
 		in.aside = true
 		return
@@ -46,7 +49,7 @@ func (in *input) Packet(p *Packet) {
 		in.aside = true
 		return
 	}
-	if !p.Event && s.mayBeKeys(p) {
+	if !p.Event && in.mayBeKeys(p) {
 		in.hearKeys(p)
 	}
 	switch same := p.Format.Codec == s.format.Codec; {

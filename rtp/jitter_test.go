@@ -121,7 +121,7 @@ func steady(time.Duration) func(int) (time.Duration, bool) {
 	return func(int) (time.Duration, bool) { return 5 * time.Millisecond, true }
 }
 
-func TestR10ASteadyLineStartsAt40msAndComesDownTo20(t *testing.T) {
+func TestB14R10ASteadyLineStartsAt40msAndComesDownTo20(t *testing.T) {
 	l := newLine(t, steady(0))
 	l.run(0, time.Second)
 	if first := l.delays[0]; first < 20*time.Millisecond || first > 50*time.Millisecond {

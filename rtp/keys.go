@@ -84,6 +84,7 @@ func (in *input) press(p *Packet) {
 	if err != nil {
 		return
 	}
+	in.events = true
 	code, end, units := event.Code, event.End, event.Duration
 	clock := p.Format.eventClock()
 	now, keys := &in.pressed, &in.stream.keys

@@ -9,20 +9,22 @@ import (
 // Metrics counts the packets of all sessions by the kind of their leg. The numbers are read from the sessions when they
 // are asked for; a packet on its way touches no counter that is shared.
 type Metrics struct {
-	packets, lost *prometheus.Desc
+	packets, lost, refused *prometheus.Desc
 
 	mu     sync.Mutex
 	alive  map[*Core]string         // guarded by mu: the sessions, with their leg label
 	closed map[string]*packetTotals // guarded by mu: what closed sessions have left
 }
 
-type packetTotals struct{ in, out, lost uint64 }
+type packetTotals struct{ in, out, lost, strange, forged uint64 }
 
-// NewMetrics registers cordboard_media_packets_total{leg,direction} and cordboard_media_lost_total{leg}.
+// NewMetrics registers cordboard_media_packets_total{leg,direction}, cordboard_media_lost_total{leg} and
+// cordboard_media_refused_total{leg,why}.
 func NewMetrics(registry prometheus.Registerer) (*Metrics, error) {
 	m := &Metrics{
 		packets: prometheus.NewDesc("cordboard_media_packets_total", "RTP packets, by the kind of leg and direction (in, out).", []string{"leg", "direction"}, nil),
 		lost:    prometheus.NewDesc("cordboard_media_lost_total", "RTP packets missing in what was received, by the kind of leg.", []string{"leg"}, nil),
+		refused: prometheus.NewDesc("cordboard_media_refused_total", "Packets that were not heard, by the kind of leg and why: stranger (from another address), forged (not protected by the far side's key, or a second time).", []string{"leg", "why"}, nil),
 		alive:   map[*Core]string{},
 		closed:  map[string]*packetTotals{},
 	}
@@ -56,12 +58,15 @@ func (t *packetTotals) add(c *Core) {
 	t.in += q.Received
 	t.out += q.Sent
 	t.lost += q.Lost
+	t.strange += q.Strangers
+	t.forged += q.Forged
 }
 
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(to chan<- *prometheus.Desc) {
 	to <- m.packets
 	to <- m.lost
+	to <- m.refused
 }
 
 // Collect implements prometheus.Collector.
@@ -70,6 +75,8 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(m.packets, prometheus.CounterValue, float64(t.in), leg, "in")
 		to <- prometheus.MustNewConstMetric(m.packets, prometheus.CounterValue, float64(t.out), leg, "out")
 		to <- prometheus.MustNewConstMetric(m.lost, prometheus.CounterValue, float64(t.lost), leg)
+		to <- prometheus.MustNewConstMetric(m.refused, prometheus.CounterValue, float64(t.strange), leg, "stranger")
+		to <- prometheus.MustNewConstMetric(m.refused, prometheus.CounterValue, float64(t.forged), leg, "forged")
 	}
 }
 

@@ -17,9 +17,22 @@ type Terms struct {
 	// leg, 16000 towards a wide-band one; RFC 7587 section 6.1). 0: nothing is said.
 	Playback int
 	Name     string // in the o= line; "cordboard" when empty
-	Comfort  bool   // comfort noise is offered, too; where it is offered to us, it is taken in any case
-	Keys     Keys   // nil: nothing is protected, and SRTP is refused
+	// Reaches tells the addresses we can send to, of an IP family at least; nil: all.
+	Reaches func(netip.Addr) bool
+	Pauses  Pauses // of the far side
+	Tones   bool   // the far side may send keys as tones although it agrees to events
+	Keys    Keys   // nil: nothing is protected, and SRTP is refused
 }
+
+// Pauses are whether the far side may send comfort noise in the place of silence (RFC 3389).
+type Pauses uint8
+
+// The ways to take a far side's pauses.
+const (
+	PausesRefused Pauses = iota
+	PausesTaken          // where it offers them
+	PausesOffered        // by us as well
+)
 
 // Keys agree on the protection of the sound, by a transport and the crypto attributes of an m-line (RFC 4568). A method
 // either succeeds or changes nothing; its errors are *Unacceptable. One that was successful may be the last word on a
@@ -86,7 +99,7 @@ func (n *Negotiation) Offer() ([]byte, error) {
 	} else {
 		for _, c := range n.terms.Codecs {
 			f := n.numbers.format(c)
-			if n.terms.Comfort && c.Clock == Comfort.Clock {
+			if n.terms.Pauses == PausesOffered && c.Clock == Comfort.Clock {
 				f.Comfort = comfortPayload
 			}
 			table = append(table, f)
@@ -141,7 +154,7 @@ func (n *Negotiation) answer(d *description, media *soundLine) ([]byte, error) {
 	if !ok {
 		return nil, &Unacceptable{Why: "no common codec; offered are " + media.names()}
 	}
-	remote, held, err := d.where(media)
+	remote, held, err := d.where(media, n.terms.Reaches)
 	if err != nil {
 		return nil, err
 	}
@@ -151,6 +164,10 @@ func (n *Negotiation) answer(d *description, media *soundLine) ([]byte, error) {
 			return nil, err
 		}
 	}
+	if n.terms.Pauses == PausesRefused {
+		chosen.Comfort = 0
+	}
+	chosen.Tones = n.terms.Tones
 	n.numbers.learn(chosen)
 	n.line, n.mux = media.index, media.mux
 	n.agreed = &Agreement{
@@ -193,7 +210,7 @@ func (n *Negotiation) Accept(answer []byte) (*Agreement, error) {
 	if media == nil {
 		return nil, &Unacceptable{Why: "the far side refused the sound (port 0)"}
 	}
-	remote, held, err := d.where(media)
+	remote, held, err := d.where(media, n.terms.Reaches)
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +222,7 @@ func (n *Negotiation) Accept(answer []byte) (*Agreement, error) {
 			continue
 		}
 		ours := n.offered[i]
-		ours.Event, ours.EventClock = 0, 0
+		ours.Event, ours.EventClock, ours.Tones = 0, 0, n.terms.Tones
 		if theirs.Comfort == 0 {
 			ours.Comfort = 0
 		}

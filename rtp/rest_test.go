@@ -125,7 +125,9 @@ func TestB23ComfortNoiseIsNegotiated(t *testing.T) {
 		{strings.Replace(offer, " 13\r\n", "\r\n", 1), "RTP/AVP 8 101\r\n", 0},
 		{strings.NewReplacer(" 13\r\n", " 98\r\na=rtpmap:98 CN/16000\r\n").Replace(offer), "RTP/AVP 8 101\r\n", 0},
 	} {
-		answer, a, err := negotiation(PCMA, PCMU).Answer([]byte(c.offer))
+		n := negotiation(PCMA, PCMU)
+		n.terms.Pauses = PausesTaken
+		answer, a, err := n.Answer([]byte(c.offer))
 		if err != nil || !strings.Contains(string(answer), c.answer) || a.Send.Comfort != c.payload {
 			t.Errorf("%v, %+v, answered:\n%s", err, a, answer)
 		}
@@ -133,9 +135,14 @@ func TestB23ComfortNoiseIsNegotiated(t *testing.T) {
 			t.Errorf("not understood: %v", a.Receive)
 		}
 	}
+	if answer, a, err := negotiation(PCMA).Answer([]byte(offer)); err != nil || !strings.Contains(string(answer), "RTP/AVP 8 101\r\n") || a.Send.Comfort != 0 {
+		t.Errorf("where it is not wanted: %v, %+v, answered:\n%s", err, a, answer)
+	}
 	for _, wanted := range []bool{false, true} {
 		n := negotiation(PCMA)
-		n.terms.Comfort = wanted
+		if n.terms.Pauses = PausesTaken; wanted {
+			n.terms.Pauses = PausesOffered
+		}
 		ours, err := n.Offer()
 		if err != nil || strings.Contains(string(ours), "a=rtpmap:13 CN/8000\r\n") != wanted {
 			t.Errorf("%v:\n%s", err, ours)
@@ -235,4 +242,28 @@ func TestKeysInTheSoundAreLeftAloneWhereEventsAreKnownOrUnknownToBoth(t *testing
 			}
 		})
 	}
+}
+
+// B30: where it is known that a far side sends tones although it has agreed to events, both are taken, and a key that
+// comes both ways is one.
+func TestB30TonesBesideEventsAreTakenWhereThatIsKnown(t *testing.T) {
+	inStream(t, StreamConfig{Coders: fakeCoders{}}, func(t *testing.T, s *Stream, w *wire) {
+		s.SetFormat(testPCMU, SendRecv)
+		format := *testPCMA
+		format.Tones = true
+		v := newVoice("sounding", &format, 1, 1, 1)
+		s.Hear(v)
+		at := 0
+		v.tones('5', 6, &at)
+		v.tones(0, 10, &at)
+		if said := events(t, w.take(), 101); len(said) != 1 || said[0].code != 5 {
+			t.Errorf("said %v", said)
+		}
+		v.pressKey(6, 100*time.Millisecond, true) // and from now on it is known to send events
+		v.tones('6', 6, &at)
+		v.tones(0, 10, &at)
+		if said := events(t, w.take(), 101); len(said) != 1 || said[0].code != 6 {
+			t.Errorf("said %v", said)
+		}
+	})
 }

@@ -29,6 +29,7 @@ type Format struct {
 	Codec      Codec
 	Payload    uint8         // payload type of the audio
 	Event      uint8         // payload type of telephone-event; 0: not negotiated
+	Tones      bool          // keys may come as tones, too, although Event is negotiated
 	Comfort    uint8         // payload type of comfort noise; 0: not negotiated
 	EventClock int           // clock rate of telephone-event in Hz; 0: the codec's
 	Ptime      time.Duration // packet time we send: 20, 40 or 60 ms
@@ -109,6 +110,9 @@ type Quality struct {
 	Jitter    time.Duration // interarrival jitter of what we receive
 	RoundTrip time.Duration // from RTCP; 0 unknown
 	FarLost   float64       // fraction the far side reports lost, 0…1
+	Reported  bool          // the far side has reported on what it hears of us
+	Strangers uint64        // packets from addresses that were not believed to be the far side's
+	Forged    uint64        // packets of a protected session that the far side has not protected, or that came again
 	LastHeard time.Time     // arrival of the last valid packet
 }
 

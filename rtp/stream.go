@@ -14,6 +14,7 @@ import (
 // Everything else (silence, digits, transcoding) is sent on the beats of the metronome.
 type Stream struct {
 	write     func([]byte) error
+	again     func() error
 	metronome *Metronome
 	coders    Coders
 	fill      time.Duration
@@ -35,6 +36,7 @@ type Stream struct {
 	sends     uint64 // packets sent; an input sees from it that something else was sent in between
 	packets   uint64 // packets written without error
 	octets    uint64 // and their payload bytes
+	newest    int    // length of the newest packet, which is still in buffer; 0: there is none
 	keys      keys
 	silence   silence
 	speaker   speaker
@@ -47,6 +49,9 @@ type StreamConfig struct {
 	// Write sends one RTP packet; the bytes are lent for the call. An error means that it was not sent: the stream
 	// goes on. Called with the stream's lock held, so it must not call back into the stream.
 	Write func(packet []byte) error
+	// Again sends what Write was given last once more, see Stream.Opens; where Write protects packets in place, they lie in
+	// the stream's buffer as it left them. nil: Write does it, and leaves the bytes as they are.
+	Again func() error
 	// Spare is how many bytes behind each packet Write may use, to protect it in place.
 	Spare int
 	// Metronome paces silence, digits and transcoding. Required.
@@ -65,7 +70,7 @@ const defaultFill = 200 * time.Millisecond
 
 // NewStream makes a stream that has no format yet, and so sends nothing.
 func NewStream(c StreamConfig) *Stream {
-	s := &Stream{write: c.Write, metronome: c.Metronome, coders: c.Coders, fill: c.Fill, ssrc: c.SSRC, quiet: true,
+	s := &Stream{write: c.Write, again: c.Again, metronome: c.Metronome, coders: c.Coders, fill: c.Fill, ssrc: c.SSRC, quiet: true,
 		buffer: make([]byte, maxPacket, maxPacket+c.Spare)}
 	if s.fill == 0 {
 		s.fill = defaultFill
@@ -101,16 +106,18 @@ func (s *Stream) Hear(source Source) {
 
 // listen begins to hear the source once it is known what the far side wants; the caller holds switching.
 func (s *Stream) listen() {
-	if s.source == nil || s.format == nil || s.stop != nil {
-		s.soon()
-		return
-	}
-	in := &input{stream: s}
+	var in *input
 	s.mu.Lock()
-	s.input = in
-	s.clock.heard = time.Now() // the source gets the time of Fill to begin
+	if s.source != nil && s.format != nil && s.stop == nil {
+		in = &input{stream: s}
+		s.input = in
+		s.clock.heard = time.Now()
+	}
+	s.begin(time.Now())
 	s.mu.Unlock()
-	s.stop = s.source.Listen(in, s.format)
+	if in != nil {
+		s.stop = s.source.Listen(in, s.format)
+	}
 	s.soon()
 }
 
@@ -186,11 +193,16 @@ func (s *Stream) speaks() bool {
 func (s *Stream) send(h *header, payload []byte) {
 	h.ssrc = s.ssrc
 	h.put(s.buffer)
-	n := headerSize + copy(s.buffer[headerSize:], payload)
+	s.newest = headerSize + copy(s.buffer[headerSize:], payload)
 	s.sends++
-	if s.write(s.buffer[:n]) == nil {
+	s.count(s.write(s.buffer[:s.newest]))
+}
+
+// count notes the newest packet if it was sent; the caller holds mu.
+func (s *Stream) count(err error) {
+	if err == nil {
 		s.packets++
-		s.octets += uint64(n - headerSize)
+		s.octets += uint64(s.newest - headerSize)
 	}
 }
 
@@ -228,10 +240,10 @@ func (s *Stream) beat(at time.Time) (next int) {
 		return ticksHeld
 	case s.playKeys(at), s.input != nil && s.input.transcode(at):
 		return ticksBusy
-	case s.fill >= 0 && (s.input == nil || s.silence.filling || at.Sub(s.clock.heard) >= s.fill):
+	case s.fill >= 0 && (s.input == nil || s.silence.filling || at.Sub(s.clock.heard) >= s.fill || s.unheard(at)):
 		s.fillSilence(at)
 		return ticksBusy
-	case len(s.keys.queue) > 0:
+	case len(s.keys.queue) > 0, s.fill >= 0 && !s.input.spoke:
 		return ticksBusy
 	case s.fill < 0:
 		return ticksHeld

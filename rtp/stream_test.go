@@ -53,7 +53,7 @@ func TestB19TimestampsStayOnTheGridOfThePacketsAcrossASwitch(t *testing.T) {
 }
 
 func TestTheFirstPacketOfATalkSpurtHasAMarker(t *testing.T) {
-	inStream(t, StreamConfig{}, func(t *testing.T, s *Stream, w *wire) {
+	inStream(t, StreamConfig{Fill: -1}, func(t *testing.T, s *Stream, w *wire) {
 		s.SetFormat(testPCMA, SendRecv)
 		first, second := newVoice("first", testPCMA, 1, 1, 1), newVoice("second", testPCMA, 2, 9, 9)
 		s.Hear(first)
@@ -115,7 +115,7 @@ func TestR9APauseOfTheSourceIsAGapInTimestampsOnly(t *testing.T) {
 }
 
 func TestLossAndReorderingOfTheSourceStayVisible(t *testing.T) {
-	inStream(t, StreamConfig{}, func(t *testing.T, s *Stream, w *wire) {
+	inStream(t, StreamConfig{Fill: -1}, func(t *testing.T, s *Stream, w *wire) {
 		s.SetFormat(testPCMA, SendRecv)
 		v := newVoice("lossy", testPCMA, 1, 65530, 1)
 		s.Hear(v)
@@ -251,7 +251,7 @@ func TestACodecOfAnotherClockGoesOnFromTheSameNumbers(t *testing.T) {
 }
 
 func TestASourceHeardBeforeTheNegotiationBeginsWithIt(t *testing.T) {
-	inStream(t, StreamConfig{}, func(t *testing.T, s *Stream, w *wire) {
+	inStream(t, StreamConfig{Fill: -1}, func(t *testing.T, s *Stream, w *wire) {
 		v := newVoice("early", testPCMA, 1, 1, 1)
 		s.Hear(v)
 		v.speak(5)

@@ -171,3 +171,24 @@ func BenchmarkTranscodeTick(b *testing.B) {
 		in.coder.jitter.decoder.(*fakeDecoder).calls = 0
 	}
 }
+
+// B18: the clock of Opus is 48 kHz whatever rate its coder runs at.
+func TestB18TheClockOfOpusIs48kHzWhateverTheCodersRate(t *testing.T) {
+	for _, from := range []*Format{testPCMA, {Codec: G722, Payload: 9, Event: 101, Ptime: Tick}} {
+		inStream(t, StreamConfig{Coders: fakeCoders{}}, func(t *testing.T, s *Stream, w *wire) {
+			s.SetFormat(testOpus, SendRecv)
+			v := newVoice("narrow", from, 1, 1, 1)
+			s.Hear(v)
+			v.sing(50, nil)
+			sent := w.take()
+			if len(sent) < 40 {
+				t.Fatalf("%d packets", len(sent))
+			}
+			for i := 1; i < len(sent); i++ {
+				if step := sent[i].timestamp - sent[i-1].timestamp; step != 960 {
+					t.Errorf("%s: packet %d is %d later", from.Codec.Name, i, step)
+				}
+			}
+		})
+	}
+}

@@ -22,6 +22,7 @@ func (d *Dialog) acknowledge(ctx context.Context, req *sip.Request, sdp []byte) 
 		ack.SetBody(sdp)
 		if err = d.e.address(ack, h); err == nil {
 			err = d.e.transport.WriteMsg(ack)
+			d.e.says(ack)
 		}
 		d.mu.Lock()
 		d.lastACK = ack // not before: sending writes into it
@@ -105,6 +106,7 @@ func (d *Dialog) sendCancel(req *sip.Request) {
 			d.log.Info("CANCEL not sent", zap.Error(err))
 			return
 		}
+		d.e.says(cancel)
 		for {
 			select {
 			case <-tx.Responses():

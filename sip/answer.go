@@ -55,6 +55,7 @@ func (d *Dialog) accept(ctx context.Context, sdp []byte) error {
 	d.agree(d.invite, res)
 	d.mu.Lock()
 	d.answer = res
+	d.remindNoMore()
 	d.mu.Unlock()
 	err := d.e.respondUnlessCancelled(d.invite, d.tx, res)
 	if errors.Is(err, sip.ErrTransactionCanceled) {
@@ -100,6 +101,9 @@ func (e *Endpoint) respondUnlessCancelled(req *sip.Request, tx *sip.ServerTx, re
 	err := tx.Respond(res)
 	if errors.Is(err, sip.ErrTransactionCanceled) {
 		e.respond(tx, e.response(req, 487, ""))
+	}
+	if err == nil {
+		e.says(res)
 	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 func (e *Endpoint) arrived(msg sip.Message) {
 	defer e.guard("arrival", nil)
 	e.line.named(msg)
+	e.hears(msg)
 	if res, ok := msg.(*sip.Response); ok {
 		e.responseArrived(res)
 		return

@@ -38,6 +38,7 @@ type Config struct {
 	Users         Users          // who may register and call; nil: nobody
 	Door          DoorConfig     // browsers
 	PhoneTimer    SessionTimer   // of desk phones; a browser is not asked for one, our OPTIONS are its sign of life
+	Tap           Tap            // nil: nobody is told of messages, which then costs nothing
 	MaxDialogs    int            // more inbound calls than this are refused with 503; default 5000
 
 	DNS targets.DNS // nil: that of this machine
@@ -116,6 +117,9 @@ type Timeouts struct {
 	// Bye is how long a BYE, CANCEL or other short request waits for its answer before we consider it said. 5 s: the
 	// call is over for us whatever the far side answers.
 	Bye time.Duration
+	// Remind is the pause after which a provisional response is said again while a caller waits for the answer. 1 min
+	// (RFC 3261 section 13.3.1.1).
+	Remind time.Duration
 	// ByeBeforeACK is how long a BYE of ours waits for the ACK of our 2xx (RFC 3261 section 15). 5 s.
 	ByeBeforeACK time.Duration
 	// Reoffer is how long a re-INVITE of ours waits for its answer. 32 s, as every transaction.
@@ -170,6 +174,7 @@ func (t Timeouts) withDefaults() Timeouts {
 	or(&t.T2, 4*time.Second)
 	or(&t.NoACK, 64*t.T1)
 	or(&t.Bye, 5*time.Second)
+	or(&t.Remind, time.Minute)
 	or(&t.ByeBeforeACK, 5*time.Second)
 	or(&t.Reoffer, 32*time.Second)
 	or(&t.Request, 5*time.Second)

@@ -40,6 +40,7 @@ type Dialog struct {
 	first       *arrival           // of their INVITE
 	asks        chan *Request      // what the far side asks for
 	deal        chan struct{}      // capacity 1: held by whoever negotiates the session
+	drifts      chan struct{}      // capacity 1: the socket was lost or replaced
 	calling     chan struct{}      // of a call that we placed: closed when its INVITE is over
 	placed      *sip.Request       // of a call that we placed: the INVITE that was answered; guarded by mu
 	provisional chan *sip.Response // of a call that we placed, in the order of arrival
@@ -66,6 +67,8 @@ type Dialog struct {
 	grace      *time.Timer                            // guarded by mu: runs while the socket is lost
 	exchanges  map[sip.RequestMethod]*digest.Exchange // guarded by mu: requests that the trunk may challenge
 	life       life                                   // guarded by mu
+	reminder   *time.Timer                            // guarded by mu: to the repetition of a provisional response
+	attached   any                                    // guarded by mu: what the user of the dialog keeps with it
 	terms      *terms                                 // guarded by mu: how the session is offered again as it is; nil: nobody said
 	reliable   *reliable                              // set before the dialog is known, its fields guarded by mu; nil: provisional responses are not acknowledged
 	earlyDeal  bool                                   // guarded by mu: offer and answer were exchanged reliably before the final response
@@ -135,6 +138,21 @@ func (d *Dialog) Called() string {
 	return addressOf("", &d.invite.Recipient).User
 }
 
+// Hops is through how many more hops the INVITE that came in may go (Max-Forwards). A call that is placed because of it
+// has one less (RFC 7332), so that two gateways who forward to each other do not do so for ever.
+func (d *Dialog) Hops() int {
+	if d.caller {
+		return maxHops
+	}
+	if h := d.invite.MaxForwards(); h != nil {
+		return int(h.Val())
+	}
+	return maxHops
+}
+
+// maxHops is Max-Forwards of a call that begins here (RFC 3261 section 8.1.1.6).
+const maxHops = 70
+
 // Header is the first value of a header field of the INVITE that came in, or of the far side's 2xx when we called; ""
 // when there is none.
 func (d *Dialog) Header(name string) string {
@@ -170,7 +188,7 @@ func (e *Endpoint) newDialog(callID, tag string, log *zap.Logger) *Dialog {
 	d := &Dialog{
 		e: e, name: dialogName{callID, tag},
 		gone: make(chan struct{}), acked: make(chan struct{}),
-		asks: make(chan *Request, maxAsks), deal: make(chan struct{}, 1),
+		asks: make(chan *Request, maxAsks), deal: make(chan struct{}, 1), drifts: make(chan struct{}, 1),
 	}
 	d.log = log.WithLazy(zap.String("dialog", d.ID()), zap.String("call-id", callID))
 	d.ctx, d.cancel = context.WithCancelCause(e.base)

@@ -71,7 +71,7 @@ func (e *Endpoint) wellFormed(req *sip.Request, tx *sip.ServerTx) bool {
 		return true // carries none of the following (RFC 3261 section 9.1)
 	}
 	unsupported := slices.DeleteFunc(headerValues(req, "Require"), func(tag string) bool {
-		return strings.EqualFold(tag, "timer") || strings.EqualFold(tag, "100rel")
+		return slices.ContainsFunc(splitList(supported), func(known string) bool { return strings.EqualFold(tag, known) })
 	})
 	if len(unsupported) > 0 {
 		return refuse(420, Header{"Unsupported", strings.Join(unsupported, ", ")})

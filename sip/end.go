@@ -3,7 +3,6 @@ package sip
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -74,6 +73,7 @@ func (d *Dialog) close() {
 			d.grace.Stop()
 		}
 		d.life.end()
+		d.remindNoMore()
 		d.mu.Unlock()
 		d.e.dialogs.ended(d)
 		close(d.gone)
@@ -155,14 +155,6 @@ func (d *Dialog) waitFlow(until time.Time) bool {
 
 // Warning tells people in words why we refuse (RFC 3261 section 20.43).
 func Warning(why string) Header { return Header{"Warning", `399 cordboard "` + quotedText(why) + `"`} }
-
-// reasonHeader tells the far side why (RFC 3326).
-func reasonHeader(status int, phrase string) Header {
-	if phrase == "" {
-		phrase = phraseOf(status)
-	}
-	return Header{"Reason", fmt.Sprintf(`SIP;cause=%d;text="%s"`, status, quotedText(phrase))}
-}
 
 // byeReceived serves their BYE. It wins in every state (W5): also over an INVITE of theirs that has no answer yet.
 func (d *Dialog) byeReceived(req *sip.Request, tx *sip.ServerTx) {

@@ -38,6 +38,26 @@ func (d *Dialog) flowLost() {
 		defer d.e.guard("grace", nil)
 		d.left(&Ended{Remote: true, Why: FlowLost})
 	})
+	d.drifted()
+}
+
+// drifted tells the dialog's user to look at Adrift.
+func (d *Dialog) drifted() {
+	select {
+	case d.drifts <- struct{}{}:
+	default: // told already
+	}
+}
+
+// Drifts tells whenever the socket of the browser at the far end was lost or replaced: Adrift says which. Several such
+// moments may be told as one. It is never closed.
+func (d *Dialog) Drifts() <-chan struct{} { return d.drifts }
+
+// Adrift reports whether the socket of the browser at the far end is lost and none has taken its place.
+func (d *Dialog) Adrift() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.grace != nil
 }
 
 // rebind moves the dialog to another socket of the same browser.
@@ -50,6 +70,7 @@ func (d *Dialog) rebind(to flow) {
 		d.grace = nil
 	}
 	if from != to {
+		d.drifted()
 		d.log.Info("socket replaced", zap.Stringer("to", to.Remote))
 	}
 }

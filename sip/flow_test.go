@@ -79,7 +79,7 @@ func TestW4_ConcurrentMessagesToOneSocketAreWhole(t *testing.T) {
 	wg.Wait()
 }
 
-func TestW6_ARequestGoesToTheRightBrowserAndNotToTheLastOne(t *testing.T) {
+func TestB40_W6_ARequestGoesToTheRightBrowserAndNotToTheLastOne(t *testing.T) {
 	dialogs := make(chan *Dialog, 1)
 	e := open(t, answering(dialogs), bySession)
 	at := doorway(t, e)

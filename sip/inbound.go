@@ -34,18 +34,9 @@ func (e *Endpoint) inbound(req *sip.Request, tx *sip.ServerTx, a *arrival) {
 	if !ok {
 		return
 	}
-	timer, reliability := e.policyOf(origin, device)
-	if least, brief := timer.tooBrief(req); brief {
-		refuse(422, "", least)
-		return
-	}
-	provisional, status := reliability.of(req)
-	switch status {
-	case 420:
-		refuse(status, "", Header{"Unsupported", "100rel"})
-		return
-	case 421:
-		refuse(status, "", Header{"Require", "100rel"})
+	timer, provisional, status, why := e.extensions(req, origin, device)
+	if status != 0 {
+		refuse(status, "", why...)
 		return
 	}
 	if from, ok := origin.(FromTrunk); ok {
@@ -71,6 +62,30 @@ func (e *Endpoint) inbound(req *sip.Request, tx *sip.ServerTx, a *arrival) {
 	e.respond(tx, e.response(req, 100, ""))
 	d.log.Info("call in", zap.Any("origin", origin), zap.String("transport", d.network))
 	e.calls.Inbound(d.ctx, d)
+}
+
+// extensions reads what an INVITE asks for beyond RFC 3261: a session timer, reliable provisional responses, the place of
+// another call. status is how it is refused; 0: it is not.
+func (e *Endpoint) extensions(req *sip.Request, o Origin, device *Device) (timer SessionTimer, r *reliable, status int, why []Header) {
+	if replaces := header(req, "Replaces"); replaces != "" {
+		// Some phones transfer with Replaces only towards who says that he knows it. That means us as the one who joins
+		// the two calls (REFER); who would take over a call by himself is not let (RFC 3891 section 3).
+		if e.named(replaces) == nil {
+			return timer, nil, 481, nil
+		}
+		return timer, nil, 403, nil
+	}
+	timer, reliability := e.policyOf(o, device)
+	if least, brief := timer.tooBrief(req); brief {
+		return timer, nil, 422, []Header{least}
+	}
+	switch r, status = reliability.of(req); status {
+	case 420:
+		why = []Header{{"Unsupported", "100rel"}}
+	case 421:
+		why = []Header{{"Require", "100rel"}}
+	}
+	return timer, r, status, why
 }
 
 // called makes the dialog of an INVITE that came in (RFC 3261 section 12.1.1).
@@ -174,6 +189,7 @@ func (d *Dialog) Progress(status int, sdp []byte) error {
 		return d.how()
 	}
 	res := d.answerWith(status, "", sdp)
+	d.remind(status, sdp)
 	d.mu.Lock()
 	begun, acknowledged := d.phase == early, d.reliable.wantsPRACK(sdp)
 	d.mu.Unlock()
@@ -185,7 +201,11 @@ func (d *Dialog) Progress(status int, sdp []byte) error {
 		d.sendReliably(res, sdp)
 		return nil
 	}
-	return d.tx.Respond(res)
+	err := d.tx.Respond(res)
+	if err == nil {
+		d.e.says(res)
+	}
+	return err
 }
 
 // answerWith makes a response to their INVITE that carries our Contact (RFC 3261 section 12.1.1).

@@ -105,7 +105,7 @@ func TestD3_AReINVITEWhose200IsNeverAcknowledgedEndsTheCall(t *testing.T) {
 	}
 }
 
-func TestOverlappingReINVITEsAre500WithRetryAfter(t *testing.T) {
+func TestB32_OverlappingReINVITEsAre500WithRetryAfter(t *testing.T) {
 	dialogs := make(chan *Dialog, 1)
 	e := open(t, answering(dialogs))
 	l, d := called(t, e, dialogs)

@@ -15,6 +15,7 @@ type Invitation struct {
 	To      Target
 	From    Address
 	Privacy bool     // withhold From: anonymous (RFC 3323) with Privacy: id; a trunk is told the number where Trunk.Caller says so
+	Hops    int      // Max-Forwards; 0: 70
 	Offer   []byte   // SDP; nil: the far side's 2xx brings the offer and Invite ACKs with what Answer makes of it
 	Headers []Header // Alert-Info, X-…, anything for the far side
 	// Answer makes the answer for the ACK when Offer was nil (RFC 3261 section 13.2.1).
@@ -242,6 +243,9 @@ func (d *Dialog) inviteRequest(inv Invitation) (*sip.Request, hop, error) {
 	if !d.bound {
 		h = d.way.hop // the trunk's address, wherever the request URI points
 	}
+	if h := req.MaxForwards(); h != nil && inv.Hops > 0 {
+		*h = sip.MaxForwardsHeader(inv.Hops)
+	}
 	headers := inv.Headers[:len(inv.Headers):len(inv.Headers)]
 	switch {
 	case d.way != nil:
@@ -298,50 +302,6 @@ func (d *Dialog) follows(tx *sip.ClientTx, req *sip.Request, inv Invitation) (*s
 			d.sendCancel(req)
 		}
 	}
-}
-
-// progressedBefore takes the provisional responses that arrived before the final one.
-func (d *Dialog) progressedBefore(req *sip.Request, inv Invitation) {
-	for d.ctx.Err() == nil {
-		select {
-		case res := <-d.provisional:
-			d.progressed(req, res, inv)
-		default:
-			return
-		}
-	}
-}
-
-// progressed takes a provisional response: it may bring the far side's tag, address and early media.
-func (d *Dialog) progressed(req *sip.Request, res *sip.Response, inv Invitation) {
-	if res.StatusCode == 100 {
-		return
-	}
-	d.learn(res)
-	if !d.acknowledgeEarly(req, res, inv) {
-		return
-	}
-	if inv.Progress != nil {
-		sdp, _ := sdpOf(res)
-		inv.Progress(res.StatusCode, sdp)
-	}
-}
-
-// learn takes the dialog's state from a response (RFC 3261 section 12.1.2).
-func (d *Dialog) learn(res *sip.Response) {
-	d.mu.Lock()
-	if to := res.To(); to != nil {
-		d.remote.tag, _ = to.Params.Get("tag")
-	}
-	d.routes = d.routes[:0:0]
-	rrs := res.GetHeaders("Record-Route")
-	for i := len(rrs) - 1; i >= 0; i-- {
-		if h, ok := rrs[i].(*sip.RecordRouteHeader); ok {
-			d.routes = append(d.routes, *h.Address.Clone())
-		}
-	}
-	d.mu.Unlock()
-	d.refreshTarget(res)
 }
 
 // answeredBy makes the call out of a 2xx, or ends it when nobody wants it any more.

@@ -88,11 +88,18 @@ func (c common) Network() string { return "ws" }
 func (c common) String() string  { return string(c) }
 
 // browser is a door's socket as the library writes to it. The door alone closes it, so references are not counted.
-type browser struct{ *door.Socket }
+type browser struct {
+	*door.Socket
+	e *Endpoint
+}
 
 // WriteMsg sends a message as one frame.
 func (b browser) WriteMsg(m sip.Message) error {
-	return b.Send(func(w io.StringWriter) { m.StringWrite(w) })
+	err := b.Send(func(w io.StringWriter) { m.StringWrite(w) })
+	if err == nil && b.e.cfg.Tap != nil {
+		b.e.written("ws", b.Remote(), []byte(m.String()))
+	}
+	return err
 }
 
 // Ref says that there is a reference, whatever is added.
@@ -106,14 +113,14 @@ func (b browser) Close() error { return nil }
 
 // browserCame files a browser where the library looks for the connection of a destination.
 func (e *Endpoint) browserCame(s *door.Socket) {
-	e.transport.Pool("ws").Add(s.Remote().String(), browser{s})
+	e.transport.Pool("ws").Add(s.Remote().String(), browser{s, e})
 }
 
 // browserLeft ends what waits for a browser that is gone, its transactions at once (W8).
 func (e *Endpoint) browserLeft(s *door.Socket) {
 	defer e.guard("browser left", nil)
 	e.transport.Pool("ws").Delete(s.Remote().String())
-	e.transactions.OnConnectionClose(browser{s})
+	e.transactions.OnConnectionClose(browser{s, e})
 	e.flowClosed("ws", s.Remote())
 }
 

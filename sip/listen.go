@@ -35,6 +35,9 @@ func (e *Endpoint) listen() error {
 			_ = u.SetReadBuffer(1 << 21)
 			_ = u.SetWriteBuffer(1 << 21)
 		}
+		if e.cfg.Tap != nil {
+			c = tapped{c, e}
+		}
 		e.listeners = append(e.listeners, listener{network: "udp", packet: c, addr: addrPortOf(c.LocalAddr())})
 	}
 	if err := e.listenStream("tcp", e.cfg.TCP); err != nil {

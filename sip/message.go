@@ -20,8 +20,8 @@ const (
 	allow      = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE, REFER, NOTIFY, PRACK"
 	accept     = "application/sdp"
 	mimeSDP    = "application/sdp"
-	supported  = "timer, 100rel" // option tags that a peer may require
-	unreliable = "timer"         // to whom provisional responses are not acknowledged
+	supported  = "timer, 100rel, replaces" // option tags that a peer may require
+	unreliable = "timer, replaces"         // where provisional responses are not acknowledged
 )
 
 // newTag makes a tag or Call-ID: 130 random bits, so that nobody guesses the name of a dialog.
@@ -59,7 +59,9 @@ func (e *Endpoint) reply(req *sip.Request, tx *sip.ServerTx, status int, phrase 
 func (e *Endpoint) respond(tx *sip.ServerTx, res *sip.Response) {
 	if err := tx.Respond(res); err != nil {
 		e.log.Debug("response not sent", callIDField(res), statusField(res.StatusCode), errField(err))
+		return
 	}
+	e.says(res)
 }
 
 // fields is a message as far as its header fields go. The library looks a field up by writing the name of each one there
@@ -135,7 +137,10 @@ func lists(m fields, name, token string) bool {
 }
 
 // splitList takes a comma-separated header value apart (RFC 3261 section 7.3.1).
-func splitList(s string) []string {
+func splitList(s string) []string { return splitOutside(s, ',') }
+
+// splitOutside takes a text apart at a separator outside quotes and angle brackets.
+func splitOutside(s string, separator byte) []string {
 	var out []string
 	quoted, bracket, start := false, 0, 0
 	for i := 0; i < len(s); i++ {
@@ -149,7 +154,7 @@ func splitList(s string) []string {
 			bracket++
 		case c == '>' && bracket > 0:
 			bracket--
-		case c == ',' && bracket == 0:
+		case c == separator && bracket == 0:
 			out = appendTrimmed(out, s[start:i])
 			start = i + 1
 		}
@@ -248,10 +253,33 @@ func contentType(value string) string {
 func addressOf(display string, uri *sip.Uri) Address {
 	a := Address{Display: unquotedText(display), User: unescapeUser(uri.User), Host: uri.Host}
 	if uri.Scheme == "tel" { // RFC 3966
-		a.User, _, _ = strings.Cut(uri.Raw(), ";")
-		a.Host = ""
+		a.User, a.Host = unescapeUser(uri.Raw()), ""
 	}
+	a.User = plainNumber(a.User)
 	return a
+}
+
+// plainNumber is a telephone number without its parameters. One that is local to a country's code becomes global by it
+// (RFC 3966 section 5.1.5), and the marks that make it easier to read are left out.
+func plainNumber(user string) string {
+	number, params, parameters := strings.Cut(user, ";")
+	global := strings.HasPrefix(number, "+")
+	if !global && !parameters || strings.Trim(number, "+0123456789-.()*#") != "" {
+		return user
+	}
+	number = strings.Map(func(r rune) rune {
+		if strings.ContainsRune("-.()", r) {
+			return -1
+		}
+		return r
+	}, number)
+	for p := range strings.SplitSeq(params, ";") {
+		k, v, _ := strings.Cut(p, "=")
+		if strings.EqualFold(k, "phone-context") && strings.HasPrefix(v, "+") && !global {
+			return v + number
+		}
+	}
+	return number
 }
 
 // phrases are the usual reason phrases (RFC 3261 section 21).

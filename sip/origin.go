@@ -152,7 +152,7 @@ func (e *Endpoint) deviceOn(f flow, aor string) *Device {
 func deviceOf(d location.Device) Device {
 	out := Device{
 		AOR: d.AOR, Contact: d.Contact, Instance: d.Instance, Transport: d.Flow.Transport, Remote: d.Flow.Remote,
-		UserAgent: d.UserAgent, Expires: d.Expires, RegID: d.RegID,
+		UserAgent: d.UserAgent, Since: d.Registered, Expires: d.Expires, RegID: d.RegID,
 	}
 	return out
 }

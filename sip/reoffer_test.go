@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestS3_GlareIsWaitedOutAndTriedAgain(t *testing.T) {
+func TestB32_S3_GlareIsWaitedOutAndTriedAgain(t *testing.T) {
 	dialogs := make(chan *Dialog, 1)
 	e := open(t, answering(dialogs))
 	l, d := called(t, e, dialogs)
@@ -39,7 +39,7 @@ func TestS3_GlareIsWaitedOutAndTriedAgain(t *testing.T) {
 	}
 }
 
-func TestS3_WhoeverMadeTheCallIDWaitsLonger(t *testing.T) {
+func TestB32_S3_WhoeverMadeTheCallIDWaitsLonger(t *testing.T) {
 	ours, theirs := &Dialog{caller: true}, &Dialog{}
 	for range 1000 {
 		if g := ours.glare(); g < 2100*time.Millisecond || g > 4*time.Second {

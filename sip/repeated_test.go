@@ -12,7 +12,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
-func TestD1_CANCELEndsARingingCall(t *testing.T) {
+func TestB4_D1_CANCELEndsARingingCall(t *testing.T) {
 	dialogs := make(chan *Dialog, 1)
 	e := open(t, ringing(dialogs))
 	l := newPhone(t, e).newLeg("1234")

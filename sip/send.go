@@ -143,6 +143,7 @@ func (e *Endpoint) request(ctx context.Context, req *sip.Request, h hop) (*sip.C
 	if err != nil {
 		return nil, fmt.Errorf("send %s to %s: %w", req.Method, h.remote, err)
 	}
+	e.says(req)
 	return tx, nil
 }
 

@@ -36,7 +36,7 @@ func (d *Dialog) compose(ctx context.Context, method string, seq uint32) (*sip.R
 	callID := sip.CallIDHeader(d.name.callID)
 	req.AppendHeader(&callID)
 	req.AppendHeader(&sip.CSeqHeader{SeqNo: seq, MethodName: sip.RequestMethod(method)})
-	hops := sip.MaxForwardsHeader(70)
+	hops := sip.MaxForwardsHeader(maxHops)
 	req.AppendHeader(&hops)
 	req.AppendHeader(sip.NewHeader("User-Agent", d.e.cfg.UserAgent))
 	h, err := d.hop(ctx, &first, network)

@@ -49,7 +49,7 @@ func connected(t *testing.T, extra ...string) (*Endpoint, *leg, *Dialog) {
 	return e, p.back(inv, "them"), r.d
 }
 
-func TestD1_AnAnswerThatCrossesOurCANCELIsAcknowledgedAndHungUp(t *testing.T) {
+func TestB5_D1_AnAnswerThatCrossesOurCANCELIsAcknowledgedAndHungUp(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	_, p, done := calling(t, ctx, Invitation{Offer: []byte(someSDP)})
 	inv := p.request("INVITE")
@@ -70,7 +70,7 @@ func TestD1_AnAnswerThatCrossesOurCANCELIsAcknowledgedAndHungUp(t *testing.T) {
 	p.reply(p.request("BYE"), 200, "", "")
 }
 
-func TestD1_CANCELWaitsForAProvisionalResponse(t *testing.T) {
+func TestB7_D1_CANCELWaitsForAProvisionalResponse(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	e, p, done := calling(t, ctx, Invitation{Offer: []byte(someSDP)})
 	inv := p.request("INVITE")

@@ -51,6 +51,7 @@ type Device struct {
 	Transport string         // "udp", "tcp" or "ws"
 	Remote    netip.AddrPort // the far end of the flow it registered over
 	UserAgent string
+	Since     time.Time // the first REGISTER of this binding; kept when it comes back by another flow
 	Expires   time.Time
 }
 

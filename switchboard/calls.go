@@ -33,7 +33,7 @@ func (l *calls) add(c *story) {
 	stopped := l.stopped
 	l.mu.Unlock()
 	if stopped != nil { // it came in while the calls were being ended
-		c.teller.Hangup(*stopped)
+		c.hangup(*stopped)
 	}
 }
 
@@ -57,6 +57,16 @@ func (l *calls) all() []*story {
 	return all
 }
 
+// of is the story in which a leg is, nil when there is none.
+func (l *calls) of(leg call.Leg) *story {
+	for _, c := range l.all() {
+		if c.has(leg) {
+			return c
+		}
+	}
+	return nil
+}
+
 func (l *calls) active() []call.Record {
 	var active []call.Record
 	for _, c := range l.all() {
@@ -72,7 +82,7 @@ func (l *calls) hangup(e call.Ending) {
 	l.stopped = &e
 	l.mu.Unlock()
 	for _, c := range l.all() {
-		c.teller.Hangup(e)
+		c.hangup(e) // all of it: who began it may have left by a transfer
 	}
 }
 

@@ -7,10 +7,11 @@ import (
 	"github.com/cordboard/cordboard/call"
 )
 
-// converse joins the caller with who answered, and returns when one of them has left. Both are hung up then.
+// converse joins the caller with who answered, and returns when one of them has left for good. Both are hung up then.
 func (c *story) converse(answered call.Leg, id string) {
 	caller := c.teller
-	defer func() { answered.Hangup(c.snapshot().Ending) }()
+	defer c.noteSounds()
+	defer func() { c.hangupOthers(c.snapshot().Ending) }()
 	// Sound first, then the signalling that says so: the first word is not lost while the ACK travels.
 	caller.Audio().Hear(answered.Audio())
 	answered.Audio().Hear(caller.Audio())
@@ -21,20 +22,32 @@ func (c *story) converse(answered call.Leg, id string) {
 	p, _ := c.Desk.Profile(id)
 	c.joins(p)
 
+	unheard(caller) // keys that he pressed while he waited were not meant for her
 	talk := conversation{story: c, caller: caller, answered: answered}
 	defer talk.unhold()
+	for !talk.over {
+		select {
+		case <-talk.caller.Context().Done():
+			talk.absent(talk.caller, talk.answered)
+		case <-talk.answered.Context().Done():
+			talk.absent(talk.answered, talk.caller)
+		case w := <-talk.caller.Wishes():
+			talk.grant(w, talk.caller, talk.answered)
+		case w := <-talk.answered.Wishes():
+			talk.grant(w, talk.answered, talk.caller)
+		case m := <-c.meetings:
+			talk.meet(m)
+		}
+	}
+}
+
+// unheard forgets what a party wished for before there was anybody to wish it of.
+func unheard(l call.Leg) {
 	for {
 		select {
-		case <-caller.Context().Done():
-			c.ended(call.EndingOf(caller.Context()))
+		case <-l.Wishes():
+		default:
 			return
-		case <-answered.Context().Done():
-			c.ended(call.EndingOf(answered.Context()))
-			return
-		case w := <-caller.Wishes():
-			talk.grant(w, caller, answered)
-		case w := <-answered.Wishes():
-			talk.grant(w, answered, caller)
 		}
 	}
 }
@@ -53,6 +66,14 @@ type conversation struct {
 	caller, answered call.Leg
 	holder           call.Leg // nil: nobody holds
 	since            time.Time
+	held             bool // by who wishes for a transfer, before she did
+	over             bool
+}
+
+// ends notes how the conversation ended.
+func (t *conversation) ends(e call.Ending) {
+	t.over = true
+	t.ended(e)
 }
 
 // grant does what one of the two wished for.
@@ -66,9 +87,14 @@ func (t *conversation) grant(w call.Wish, from, other call.Leg) {
 		}
 	case call.Digits:
 		other.Audio().Digits(w.Tones)
-	case call.Consult, call.Complete, call.Abandon, call.Transfer:
+	case call.Transfer:
+		t.transfer(w, from, other)
+	case call.Gone:
+		t.absent(from, other)
+	case call.Back: // she was not missed
+	case call.Consult, call.Complete, call.Abandon:
 		// The signalling has refused what the switchboard does not offer yet; a wish that comes all the same is noted.
-		t.log.Warn("wish not granted: transfers are not offered")
+		t.log.Warn("wish not granted: consultations are not offered")
 	}
 }
 
@@ -82,6 +108,12 @@ func (t *conversation) hold(from, other call.Leg) {
 	t.saw(call.Held, from.Party().Agent)
 }
 
+// join lets the two hear each other.
+func (t *conversation) join() {
+	t.caller.Audio().Hear(t.answered.Audio())
+	t.answered.Audio().Hear(t.caller.Audio())
+}
+
 // unhold joins the two again and notes how long it took.
 func (t *conversation) unhold() {
 	if t.holder == nil {
@@ -89,8 +121,7 @@ func (t *conversation) unhold() {
 	}
 	held, by := time.Since(t.since), t.holder.Party().Agent
 	t.holder = nil
-	t.caller.Audio().Hear(t.answered.Audio())
-	t.answered.Audio().Hear(t.caller.Audio())
+	t.join()
 	t.update(func(r *call.Record) {
 		if n := len(r.Segments); n > 0 {
 			r.Segments[n-1].Held += held

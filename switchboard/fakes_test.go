@@ -3,6 +3,7 @@ package switchboard
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -84,6 +85,13 @@ func (l *fakeLeg) hearing() string {
 		return "silence"
 	}
 	return l.hears.SourceName()
+}
+
+// told is how often the party was sent early sound, and how often it was answered.
+func (l *fakeLeg) told() (early, answered int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.early, l.answered
 }
 
 type named string
@@ -196,7 +204,9 @@ func (h *house) Dial(ctx context.Context, i Invitation) (call.Leg, error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	i.Rings()
+	if i.Rings != nil {
+		i.Rings()
+	}
 	if h.early && i.Early != nil {
 		i.Early(named("announcement"))
 	}
@@ -270,19 +280,35 @@ func (h *house) over() {
 // settled checks what must be true after any call, however it ended, and returns its record.
 func (h *house) settled(teller *fakeLeg) call.Record {
 	h.t.Helper()
+	h.quiet(1, teller)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.opened) != 1 || len(h.closed) != 1 {
-		h.t.Fatalf("record opened %d times, closed %d times", len(h.opened), len(h.closed))
+	return h.closed[0]
+}
+
+// quiet checks what must be true after so many calls.
+func (h *house) quiet(calls int, tellers ...*fakeLeg) {
+	h.t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.opened) != calls || len(h.closed) != calls {
+		h.t.Fatalf("of %d calls records were opened %d times, closed %d times", calls, len(h.opened), len(h.closed))
 	}
-	r := h.closed[0]
-	if n := len(h.noted); !r.Answered.IsZero() && (n == 0 || h.noted[n-1].Answered.IsZero()) {
-		h.t.Error("nobody noted that the call was answered: with the process that would be lost")
+	for _, r := range h.closed {
+		noted := func(n call.Record) bool { return n.ID == r.ID && !n.Answered.IsZero() }
+		if !r.Answered.IsZero() && !slices.ContainsFunc(h.noted, noted) {
+			h.t.Error("nobody noted that the call was answered: with the process that would be lost")
+		}
+		if r.Over.IsZero() || r.Ending.Reason == "" || r.Ending.By == "" || r.Wait() < 0 || r.Talk() < 0 {
+			h.t.Errorf("the record is not complete: %+v", r)
+		}
+		for _, s := range r.Segments {
+			if s.To.IsZero() || s.To.Before(s.From) {
+				h.t.Errorf("a segment without an end: %+v", r)
+			}
+		}
 	}
-	if r.Over.IsZero() || r.Ending.Reason == "" || r.Ending.By == "" || r.ID != h.opened[0].ID {
-		h.t.Errorf("the record is not complete: %+v", r)
-	}
-	for _, leg := range append([]*fakeLeg{teller}, h.legs...) {
+	for _, leg := range append(tellers, h.legs...) {
 		if leg.ctx.Err() == nil || len(leg.hangups) == 0 {
 			h.t.Errorf("%s was left standing", leg.SourceName())
 		}
@@ -300,5 +326,4 @@ func (h *house) settled(teller *fakeLeg) call.Record {
 	if last := h.events[len(h.events)-1]; last.Moment != call.Over {
 		h.t.Errorf("the last moment is %s", last.Moment)
 	}
-	return r
 }

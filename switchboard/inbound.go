@@ -72,7 +72,7 @@ func (c *story) refuse(d routing.Refuse) {
 	c.ended(d.Ending)
 }
 
-// queue lets the caller in, lets him wait, and rings one agent after another until one takes him or he leaves.
+// queue lets the caller in, and lets him wait.
 func (c *story) queue(d routing.ToQueue) {
 	customer := c.teller
 	settings, _ := c.Queues.Settings(d.Queue)
@@ -80,17 +80,27 @@ func (c *story) queue(d routing.ToQueue) {
 	if err := c.admit(d); err != nil {
 		return
 	}
-	ctx := customer.Context()
+	c.wait(&queue.Ticket{Call: c.record.ID, Queue: d.Queue, Priority: settings.Priority + d.Priority, Preferred: d.Preferred, HoldFor: d.HoldFor, Entered: time.Now()})
+}
+
+// wait lets the caller wait and rings one agent after another until one takes him or he leaves.
+func (c *story) wait(ticket *queue.Ticket) {
+	settings, _ := c.Queues.Settings(ticket.Queue)
+	ctx := c.teller.Context()
 	if settings.MaxWait > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, settings.MaxWait, &call.Ended{Ending: call.Ending{By: call.ByUs, Reason: call.NoAnswer}})
 		defer cancel()
 	}
-	ticket := &queue.Ticket{Call: c.record.ID, Queue: d.Queue, Priority: settings.Priority + d.Priority, Preferred: d.Preferred, HoldFor: d.HoldFor, Entered: time.Now()}
 	defer c.Queues.Leave(ticket)
-	c.update(func(r *call.Record) { r.Queue, r.Queued = d.Queue, ticket.Entered })
+	c.update(func(r *call.Record) {
+		r.Queue = ticket.Queue
+		if r.Answered.IsZero() { // else he has waited already, and was handed back
+			r.Queued = ticket.Entered
+		}
+	})
 	c.Ledger.Note(c.snapshot())
-	c.log.Info("queued", zap.String("queue", d.Queue))
+	c.log.Info("queued", zap.String("queue", ticket.Queue))
 	c.saw(call.Queued, "")
 	for {
 		turn, err := c.Queues.Wait(ctx, ticket)
@@ -124,8 +134,8 @@ func (c *story) turn(turn *queue.Turn, patience time.Duration) (over bool) {
 		turn.Missed(reason)
 		return false
 	}
-	release := turn.Taken()
-	defer release()
+	c.sits(turn.Agent, &seat{release: turn.Taken(), serves: turn.Serves})
+	defer c.leave(turn.Agent)
 	c.converse(leg, turn.Agent)
 	return true
 }
@@ -137,7 +147,8 @@ func (c *story) direct(id string) {
 		c.ended(call.Ending{By: call.ByAgent, Reason: c.whyNot(id)})
 		return
 	}
-	defer held.Release(0)
+	c.sits(id, seatOf(held))
+	defer c.leave(id)
 	leg, reason := c.present(id, "called directly", c.Settings.Ring, held.Ringing)
 	if leg == nil {
 		c.ended(call.Ending{By: call.ByAgent, Reason: reason})

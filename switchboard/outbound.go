@@ -31,20 +31,22 @@ func (s *Switchboard) Outbound(leg call.Leg, o Order) {
 	defer c.end()
 
 	held, ok := s.Desk.Reserve(o.Agent, o.ID, agent.OutboundCall)
-	if !ok {
+	if !ok && !s.calls.talks(o.Agent) { // who talks already may ask a colleague meanwhile
 		c.ended(call.Ending{By: call.ByUs, Reason: call.Busy})
 		return
 	}
-	defer held.Release(0)
-	held.Ringing()
+	own := seatOf(held)
+	c.sits(o.Agent, own)
+	defer c.leave(o.Agent)
+	own.ringing()
 	switch d := decision.(type) {
 	case routing.ToNumber:
 		c.identify()
-		c.dial(held, Invitation{Call: o.ID, Out: d, From: call.Party{Name: p.Name, Number: d.Shown}, With: leg})
+		c.dial(own, Invitation{Call: o.ID, Out: d, From: call.Party{Name: p.Name, Number: d.Shown}, With: leg})
 	case routing.ToAgent:
-		c.colleague(held, p, d.Agent)
+		c.colleague(own, p, d.Agent)
 	case routing.ToQueue:
-		held.Connected() // the queue answers her at once
+		own.connected() // the queue answers her at once
 		c.queue(d)
 	case routing.Refuse:
 		c.refuse(d)
@@ -87,19 +89,20 @@ func (s *Switchboard) order(p agent.Profile, o Order, d routing.Decision, trace 
 }
 
 // colleague rings another agent.
-func (c *story) colleague(held *agent.Reservation, from agent.Profile, to string) {
+func (c *story) colleague(own *seat, from agent.Profile, to string) {
 	theirs, ok := c.Desk.Reserve(to, c.record.ID, agent.DirectCall)
 	if !ok {
 		c.ended(call.Ending{By: call.ByAgent, Reason: c.whyNot(to)})
 		return
 	}
-	defer theirs.Release(0)
+	c.sits(to, seatOf(theirs))
+	defer c.leave(to)
 	theirs.Ringing()
-	c.dial(held, Invitation{Call: c.record.ID, Agent: to, From: from.Party(), With: c.teller}, theirs.Connected)
+	c.dial(own, Invitation{Call: c.record.ID, Agent: to, From: from.Party(), With: c.teller}, theirs.Connected)
 }
 
 // dial rings who is called and joins the two when the call is answered; answered tells everyone concerned.
-func (c *story) dial(held *agent.Reservation, i Invitation, answered ...func()) {
+func (c *story) dial(own *seat, i Invitation, answered ...func()) {
 	by := call.ByCustomer
 	if i.Agent != "" {
 		by = call.ByAgent
@@ -126,7 +129,7 @@ func (c *story) dial(held *agent.Reservation, i Invitation, answered ...func()) 
 	}
 	c.dialled(leg)
 	c.attempt(try)
-	held.Connected()
+	own.connected()
 	for _, tell := range answered {
 		tell()
 	}

@@ -2,6 +2,7 @@ package switchboard
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,14 +15,17 @@ import (
 // story is one call while it goes on: whose it is, and what remains of it so far.
 type story struct {
 	*Switchboard
-	teller call.Leg // the customer's, or for an outbound call the agent's until the customer answered
+	teller call.Leg // the customer's, or for an outbound call the agent's; written by the story with mu held
 	log    *zap.Logger
 
-	closed chan struct{} // closed when the ledger has the closed record
+	closed   chan struct{} // closed when the ledger has the closed record
+	meetings chan meeting  // what other calls want of this one, while two talk in it
 
 	mu     sync.Mutex
-	record call.Record // guarded by mu: the story writes it, and so does whoever found out who the customer is
-	other  call.Leg    // guarded by mu: whom we dialled, once answered
+	record call.Record      // guarded by mu: the story writes it, and so does whoever found out who the customer is
+	others []call.Leg       // guarded by mu: whom we dialled, once answered, and whoever came from another call
+	seats  map[string]*seat // guarded by mu: the agents in this call, by id
+	empty  bool             // guarded by mu: the story is over, no seat may be taken in it
 }
 
 // begin opens the record and starts to ask who the customer is. The caller defers end.
@@ -29,7 +33,7 @@ func (s *Switchboard) begin(teller call.Leg, r call.Record) *story {
 	if r.Started.IsZero() {
 		r.Started = time.Now()
 	}
-	c := &story{Switchboard: s, teller: teller, record: r, closed: make(chan struct{}),
+	c := &story{Switchboard: s, teller: teller, record: r, closed: make(chan struct{}), meetings: make(chan meeting), seats: make(map[string]*seat),
 		log: s.Log.WithLazy(zap.String("call", string(r.ID)))}
 	s.calls.add(c)
 	s.meter.began()
@@ -57,12 +61,11 @@ func (c *story) end() {
 			r.Ending = call.Ending{By: call.ByUs, Reason: call.Hungup}
 		}
 		r.Over = time.Now()
-		if n := len(r.Segments); n > 0 && r.Segments[n-1].To.IsZero() {
-			r.Segments[n-1].To = r.Over
-		}
+		closeSegment(r, r.Over)
 	})
 	r := c.snapshot()
 	c.hangup(r.Ending)
+	c.leaveAll()
 	c.Ledger.Close(r)
 	close(c.closed)
 	c.meter.ended(r)
@@ -70,11 +73,31 @@ func (c *story) end() {
 	c.saw(call.Over, r.Agent)
 }
 
+// closeSegment ends the conversation with the last agent, and her absence from it.
+func closeSegment(r *call.Record, at time.Time) {
+	n := len(r.Segments)
+	if n == 0 || !r.Segments[n-1].To.IsZero() {
+		return
+	}
+	s := &r.Segments[n-1]
+	s.To = at
+	if m := len(s.Absences); m > 0 && s.Absences[m-1].To.IsZero() {
+		s.Absences[m-1].To = at
+	}
+}
+
 // dialled notes who answered, so that nobody is left on the line whatever becomes of the story.
 func (c *story) dialled(l call.Leg) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.other = l
+	c.others = append(c.others, l)
+}
+
+// handsOver takes a leg out of the story, because it goes on in another one; it is not hung up at the end.
+func (c *story) handsOver(l call.Leg) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.others = slices.DeleteFunc(c.others, func(o call.Leg) bool { return o == l })
 }
 
 // early lets the caller hear what the called party's side plays before the answer: a carrier's announcement, the ringing
@@ -93,11 +116,18 @@ func (c *story) early(ctx context.Context) func(call.Source) {
 
 func (c *story) hangup(e call.Ending) {
 	c.mu.Lock()
-	other := c.other
+	teller := c.teller
 	c.mu.Unlock()
-	c.teller.Hangup(e)
-	if other != nil {
-		other.Hangup(e)
+	teller.Hangup(e)
+	c.hangupOthers(e)
+}
+
+func (c *story) hangupOthers(e call.Ending) {
+	c.mu.Lock()
+	others := slices.Clone(c.others)
+	c.mu.Unlock()
+	for _, l := range others {
+		l.Hangup(e)
 	}
 }
 

@@ -184,14 +184,14 @@ func TestWhereThePlanSaysSoACallerHearsTheQueueBeforeTheAnswer(t *testing.T) {
 		h.answers["anna"] = 3 * time.Second
 		customer := inbound(beforeAnswer)(h)
 		time.Sleep(30 * time.Second)
-		if customer.hearing() != "welcome" || customer.answered != 0 || customer.early != 1 {
-			t.Errorf("waiting: hears %s, answered %d times, early %d times", customer.hearing(), customer.answered, customer.early)
+		if early, answered := customer.told(); customer.hearing() != "welcome" || answered != 0 || early != 1 {
+			t.Errorf("waiting: hears %s, answered %d times, early %d times", customer.hearing(), answered, early)
 		}
 		h.works("anna")
 		anna := h.leg(0)
 		time.Sleep(time.Second)
-		if customer.answered != 1 || customer.hearing() != "leg anna" {
-			t.Errorf("with anna: hears %s, answered %d times", customer.hearing(), customer.answered)
+		if _, answered := customer.told(); answered != 1 || customer.hearing() != "leg anna" {
+			t.Errorf("with anna: hears %s, answered %d times", customer.hearing(), answered)
 		}
 		anna.leaves(call.ByAgent, call.Hungup)
 		h.over()
@@ -209,12 +209,12 @@ func TestB25_AnAgentHearsWhatIsPlayedBeforeTheAnswer(t *testing.T) {
 		h.answers["+358401234567"], h.early = 10*time.Second, true
 		leg := outbound("+358401234567")(h)
 		time.Sleep(5 * time.Second)
-		if leg.hearing() != "announcement" || leg.early != 1 || leg.answered != 0 {
-			t.Errorf("hears %s, early %d times", leg.hearing(), leg.early)
+		if early, answered := leg.told(); leg.hearing() != "announcement" || early != 1 || answered != 0 {
+			t.Errorf("hears %s, early %d times", leg.hearing(), early)
 		}
 		callee := h.leg(0)
 		time.Sleep(time.Second)
-		if leg.hearing() != callee.SourceName() || leg.answered != 1 {
+		if _, answered := leg.told(); leg.hearing() != callee.SourceName() || answered != 1 {
 			t.Errorf("hears %s", leg.hearing())
 		}
 		leg.leaves(call.ByAgent, call.Hungup)

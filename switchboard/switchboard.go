@@ -28,7 +28,8 @@ type Invitation struct {
 	From  call.Party       // the caller as shown
 	Queue string           // that the caller comes from; empty: direct
 	With  call.Leg         // whom the answering party will talk to: the sound is negotiated to suit
-	Rings func()           // called once, when the far side is alerting
+	Lost  call.Leg         // the agent's leg in this call, whose connection was lost: she is rung to take it back; nil: a first time
+	Rings func()           // called once, when the far side is alerting; nil with Lost
 	// Early is called with the far side's sound when some comes before the answer, and with nil when it has stopped
 	// though the far side rings on; not after Dial has returned. Nil: nobody is interested.
 	Early func(heard call.Source)
@@ -105,6 +106,16 @@ type Settings struct {
 	Ring time.Duration
 	// Identify is how long the CRM may take to say who a caller is; default 10 s, nobody waits for it.
 	Identify time.Duration
+	// Away says what happens when the connection to an agent is lost in talk; it is asked each time. Nil: the call ends.
+	Away func() Away
+}
+
+// Away is what happens when the connection to an agent is lost in talk.
+type Away struct {
+	// Grace is how long the other party hears music meanwhile; 0: the call ends.
+	Grace time.Duration
+	// Ends ends a call from a queue after that; otherwise its caller is the next one to be served there.
+	Ends bool
 }
 
 // Switchboard tells stories. Its methods are safe for concurrent use.
@@ -118,6 +129,9 @@ type Switchboard struct {
 func New(p Parts) *Switchboard {
 	if p.Settings.Ring == 0 {
 		p.Settings.Ring = 45 * time.Second
+	}
+	if p.Settings.Away == nil {
+		p.Settings.Away = func() Away { return Away{} }
 	}
 	if p.Settings.Identify == 0 {
 		p.Settings.Identify = 10 * time.Second

@@ -36,6 +36,7 @@ func floors() map[string][]string {
 		"rtp/sdes":         {},      // keys know no sound; whoever negotiates holds them
 		"rtp/comfort":      {"rtp"}, // a decoder as rtp wants one
 		"bridge":           {"call", "sip", "rtp", "rtp/"},
+		"trace":            {"call", "sip", "rtp", "bridge"}, // what is seen of legs, messages and packets, for who looks at one call
 		"routing":          {"call"},
 		"queue":            {"call", "agent"},
 		"crm":              {"call", "outbox"},

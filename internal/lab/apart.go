@@ -46,7 +46,8 @@ func Apart(t *testing.T) bool {
 	} else {
 		_ = f.Close()
 	}
-	args := []string{"-test.run", "^" + t.Name() + "$", "-test.v", "-test.count=1"}
+	// What runs there waits for packets most of the time, so more of it may run at once than there are processors.
+	args := []string{"-test.run", "^" + t.Name() + "$", "-test.v", "-test.count=1", "-test.parallel=32"}
 	if deadline, ok := t.Deadline(); ok {
 		args = append(args, "-test.timeout", time.Until(deadline).String())
 	}

@@ -26,12 +26,13 @@ type lean struct {
 	stream  uint32 // whose frames should come
 	skip    int    // bytes before the mark
 	first   time.Time
-	packets uint64 // in the window
-	whole   uint64 // marked frames sent in the window that have come
-	foreign uint64 // in the window, without a readable mark
-	crossed uint64 // marked frames of another stream
-	gaps    int64  // missing sequence numbers
-	late    uint64 // reordered or repeated
+	voice   time.Time // the first marked frame of stream
+	packets uint64    // in the window
+	whole   uint64    // marked frames sent in the window that have come
+	foreign uint64    // in the window, without a readable mark
+	crossed uint64    // marked frames of another stream
+	gaps    int64     // missing sequence numbers
+	late    uint64    // reordered or repeated
 	seen    []uint64
 	latency []float64 // milliseconds
 	jitter  float64   // seconds, RFC 3550 section 6.4.1
@@ -52,6 +53,9 @@ func (l *lean) hear(h Heard, payload []byte, f Format) {
 	}
 	l.order(h, f, inside)
 	m, marked := readMark(payload, l.skip)
+	if marked && m.stream == l.stream && l.voice.IsZero() {
+		l.voice = h.At
+	}
 	switch {
 	case !marked:
 		if inside {

@@ -74,7 +74,8 @@ func TestALoadOfDirectCallsIsMeasured(t *testing.T) {
 					t.Fatalf("latency %+v", w.Latency)
 				}
 			}
-			if report.CPU.Cores <= 0 || report.Memory.Steady <= 0 || report.Setup.N != 8 || report.TwoWay.N != 8 {
+			if report.CPU.Cores <= 0 || report.Memory.Steady <= 0 || report.Setup.N != 8 || report.TwoWay.N != 8 ||
+				report.Voices.N != 8 || report.Voices.P50 < report.TwoWay.P50 {
 				t.Fatalf("%+v", report)
 			}
 			raw, err := report.JSON()
@@ -86,6 +87,22 @@ func TestALoadOfDirectCallsIsMeasured(t *testing.T) {
 				t.Fatal(err, string(raw))
 			}
 		})
+	}
+}
+
+func TestSilenceIsHeardBeforeTheVoiceAndIsNone(t *testing.T) {
+	window := &measuring{}
+	f := frames{payloads: [][]byte{make([]byte, 160)}, stream: 3, marked: true, window: &window.open}
+	l := lean{window: window, stream: 3}
+	said := make([]byte, f.next(make([]byte, 160)))
+	answered := time.Now()
+	l.hear(Heard{At: answered, Sequence: 1}, make([]byte, 160), PCMU())
+	f.stamp(said, answered)
+	for i := range 2 {
+		l.hear(Heard{At: answered.Add(time.Duration(i+1) * time.Second), Sequence: uint16(i + 2)}, said, PCMU())
+	}
+	if l.first != answered || l.voice != answered.Add(time.Second) {
+		t.Errorf("packets from %v, the voice from %v", l.first.Sub(answered), l.voice.Sub(answered))
 	}
 }
 

@@ -23,9 +23,6 @@ type rtpPort struct {
 }
 
 func openPort(ip netip.Addr, hear func([]byte, netip.AddrPort, time.Time)) (*rtpPort, error) {
-	if !ip.Is4() {
-		return nil, fmt.Errorf("the lab's plain RTP is IPv4: %s", ip)
-	}
 	for range 100 {
 		fd, port, err := udpSocket(ip, 0)
 		if err != nil {
@@ -45,14 +42,23 @@ func openPort(ip netip.Addr, hear func([]byte, netip.AddrPort, time.Time)) (*rtp
 }
 
 func udpSocket(ip netip.Addr, port int) (fd, bound int, err error) {
-	fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	family, at := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Addr: ip.As16(), Port: port})
+	if ip.Is4() {
+		family, at = unix.AF_INET, &unix.SockaddrInet4{Addr: ip.As4(), Port: port}
+	}
+	fd, err = unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, 0, err
 	}
-	if err = unix.Bind(fd, &unix.SockaddrInet4{Addr: ip.As4(), Port: port}); err == nil {
+	if err = unix.Bind(fd, at); err == nil {
 		var name unix.Sockaddr
 		if name, err = unix.Getsockname(fd); err == nil {
-			return fd, name.(*unix.SockaddrInet4).Port, nil
+			switch name := name.(type) {
+			case *unix.SockaddrInet4:
+				return fd, name.Port, nil
+			case *unix.SockaddrInet6:
+				return fd, name.Port, nil
+			}
 		}
 	}
 	_ = unix.Close(fd)
@@ -62,16 +68,21 @@ func udpSocket(ip netip.Addr, port int) (fd, bound int, err error) {
 // send writes one packet; a full socket buffer loses it, as a network would.
 func (p *rtpPort) send(packet []byte, to netip.AddrPort) error { return sendTo(p.fd, packet, to) }
 
-// sendTo is sendto(2) without an allocation, for IPv4.
+// sendTo is sendto(2) without an allocation.
 func sendTo(fd int, packet []byte, to netip.AddrPort) error {
-	if len(packet) == 0 || !to.Addr().Unmap().Is4() {
+	if len(packet) == 0 || !to.IsValid() {
 		return unix.EINVAL
 	}
-	var name unix.RawSockaddrInet4
-	name.Family, name.Addr = unix.AF_INET, to.Addr().Unmap().As4()
+	var name unix.RawSockaddrInet6 // the other one is shorter and begins alike
+	size := uintptr(unix.SizeofSockaddrInet6)
+	name.Family, name.Addr = unix.AF_INET6, to.Addr().As16()
+	if ip := to.Addr().Unmap(); ip.Is4() {
+		four := (*unix.RawSockaddrInet4)(unsafe.Pointer(&name))
+		four.Family, four.Addr, size = unix.AF_INET, ip.As4(), unix.SizeofSockaddrInet4
+	}
 	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&name.Port))[:], to.Port())
 	_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(&packet[0])), uintptr(len(packet)),
-		unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&name)), unix.SizeofSockaddrInet4)
+		unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&name)), size)
 	if errno != 0 {
 		return errno
 	}
@@ -103,7 +114,7 @@ type reader struct {
 	ready  [256]unix.EpollEvent // several times what 400 calls bring in a tick
 	packet [2048]byte
 	oob    [128]byte
-	from   unix.RawSockaddrInet4
+	from   unix.RawSockaddrInet6 // or a RawSockaddrInet4
 	iov    unix.Iovec
 	header unix.Msghdr
 }
@@ -119,7 +130,7 @@ func newReader() *reader {
 
 func (r *reader) receive(fd int) ([]byte, netip.AddrPort, time.Time) {
 	r.header.Name = (*byte)(unsafe.Pointer(&r.from))
-	r.header.Namelen = unix.SizeofSockaddrInet4
+	r.header.Namelen = unix.SizeofSockaddrInet6
 	r.header.Control = &r.oob[0]
 	r.header.SetControllen(len(r.oob))
 	n, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&r.header)), unix.MSG_DONTWAIT)
@@ -127,7 +138,11 @@ func (r *reader) receive(fd int) ([]byte, netip.AddrPort, time.Time) {
 		return nil, netip.AddrPort{}, time.Time{}
 	}
 	port := binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&r.from.Port))[:])
-	return r.packet[:n], netip.AddrPortFrom(netip.AddrFrom4(r.from.Addr), port), kernelTime(r.oob[:r.header.Controllen])
+	ip := netip.AddrFrom16(r.from.Addr)
+	if r.from.Family == unix.AF_INET {
+		ip = netip.AddrFrom4((*unix.RawSockaddrInet4)(unsafe.Pointer(&r.from)).Addr)
+	}
+	return r.packet[:n], netip.AddrPortFrom(ip, port), kernelTime(r.oob[:r.header.Controllen])
 }
 
 // kernelTime reads SCM_TIMESTAMPNS, or the clock where the kernel gave none (cmsg(3), socket(7)).

@@ -26,7 +26,8 @@ type LoadReport struct {
 	Setup   *Spread `json:"setup_invite_to_200_ms,omitempty"`
 	Answer  *Spread `json:"agent_answer_ms,omitempty"`            // the part of it that the lab's own agent took
 	Own     *Spread `json:"setup_without_the_agent_ms,omitempty"` // the rest, call by call
-	TwoWay  *Spread `json:"ok_to_two_way_audio_ms,omitempty"`
+	TwoWay  *Spread `json:"ok_to_two_way_audio_ms,omitempty"`     // any packet, silence too
+	Voices  *Spread `json:"ok_to_both_voices_ms,omitempty"`       // a frame of the other side's; only where it passes unchanged
 	ToAgent Way     `json:"trunk_to_agent"`
 	ToTrunk Way     `json:"agent_to_trunk"`
 
@@ -120,7 +121,7 @@ func (r *LoadReport) fail(what string) {
 
 // collect reads all calls at the end of the window.
 func (r *LoadReport) collect(l *load, before, after usage, took time.Duration, late []time.Duration) {
-	var twoWay []float64
+	var twoWay, voices []float64
 	for i, c := range l.calls {
 		ok := accepted(c.call)
 		if ok == nil {
@@ -143,16 +144,12 @@ func (r *LoadReport) collect(l *load, before, after usage, took time.Duration, l
 		}
 		r.answer = append(r.answer, took.Seconds()*1000)
 		r.own = append(r.own, setup-took.Seconds()*1000)
-		first, complete := r.ToAgent.add(c.trunk, agent, farEar, r.measured)
-		back, both := r.ToTrunk.add(agent, c.trunk, c.trunkEar, r.measured)
-		if complete && both {
-			if back.After(first) {
-				first = back
-			}
-			twoWay = append(twoWay, max(0, first.Sub(ok.At).Seconds()*1000))
-		}
+		there, word := r.ToAgent.add(c.trunk, agent, farEar, r.measured)
+		back, reply := r.ToTrunk.add(agent, c.trunk, c.trunkEar, r.measured)
+		twoWay = until(twoWay, ok.At, there, back)
+		voices = until(voices, ok.At, word, reply)
 	}
-	r.Setup, r.Answer, r.Own, r.TwoWay = spread(r.setup), spread(r.answer), spread(r.own), spread(twoWay)
+	r.Setup, r.Answer, r.Own, r.TwoWay, r.Voices = spread(r.setup), spread(r.answer), spread(r.own), spread(twoWay), spread(voices)
 	r.ToAgent.finish(r.measured)
 	r.ToTrunk.finish(r.measured)
 	var lateness []float64
@@ -194,8 +191,19 @@ func accepted(c *Call) *Message {
 	return nil
 }
 
-// add takes one stream, and says when its first packet came.
-func (w *Way) add(from, to media, ear *lean, marked bool) (first time.Time, heard bool) {
+// until adds the milliseconds from the answer to the later of what happened at the two ends, if it did.
+func until(all []float64, answer, one, other time.Time) []float64 {
+	if one.IsZero() || other.IsZero() {
+		return all
+	}
+	if other.After(one) {
+		one = other
+	}
+	return append(all, max(0, one.Sub(answer).Seconds()*1000))
+}
+
+// add takes one stream, and says when its first packet and the first of its frames came; zero: none did.
+func (w *Way) add(from, to media, ear *lean, marked bool) (first, voice time.Time) {
 	lips := from.mouth()
 	lips.mu.Lock()
 	w.Sent += lips.frames.inWindow
@@ -215,12 +223,12 @@ func (w *Way) add(from, to media, ear *lean, marked bool) (first time.Time, hear
 	w.Crossed += ear.crossed
 	if ear.first.IsZero() {
 		w.Silent++
-		return time.Time{}, false
+		return first, voice
 	}
 	w.heard++
 	w.Jitter += ear.steady * 1000
 	w.JitterMax = max(w.JitterMax, ear.worst*1000)
-	return ear.first, true
+	return ear.first, ear.voice
 }
 
 // finish: a transcoder makes packets of its own, more or fewer than it was sent; what is lost shows in its numbering.

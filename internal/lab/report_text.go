@@ -30,6 +30,7 @@ func (r *LoadReport) String() string {
 	line("  of it the agent itself", r.Answer)
 	line("  without the agent", r.Own)
 	line("200 to two-way audio", r.TwoWay)
+	line("200 to both voices", r.Voices)
 	line("latency trunk to agent", r.ToAgent.Latency)
 	line("latency agent to trunk", r.ToTrunk.Latency)
 	line("generator's lateness", r.Generator.Late)

@@ -33,8 +33,12 @@ func writeSDP(addr netip.AddrPort, version int, formats []Format, direction stri
 		fmt.Fprintf(&numbers, " %d", f.Event)
 		fmt.Fprintf(&lines, "a=rtpmap:%d telephone-event/%d\r\na=fmtp:%d 0-15\r\n", f.Event, f.clock(), f.Event)
 	}
-	return fmt.Sprintf("v=0\r\no=lab 20170 %d IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\nm=audio %d RTP/AVP%s\r\n%sa=ptime:20\r\na=%s\r\n",
-		version, addr.Addr(), addr.Addr(), addr.Port(), numbers.String(), lines.String(), direction)
+	family := "IP4"
+	if addr.Addr().Is6() {
+		family = "IP6"
+	}
+	return fmt.Sprintf("v=0\r\no=lab 20170 %d IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\nm=audio %d RTP/AVP%s\r\n%sa=ptime:20\r\na=%s\r\n",
+		version, family, addr.Addr(), family, addr.Addr(), addr.Port(), numbers.String(), lines.String(), direction)
 }
 
 // readSDP takes the first audio section; an address or direction may stand above it.

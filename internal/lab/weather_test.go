@@ -23,7 +23,7 @@ func send(t *testing.T, l *Line, n int) (arrived map[int]time.Duration, order []
 		t.Fatal(err)
 	}
 	defer far.Close()
-	if host, _, _ := net.SplitHostPort(far.LocalAddr().String()); host != FarIP {
+	if host, _, _ := net.SplitHostPort(far.LocalAddr().String()); host != l.FarIP {
 		t.Fatalf("sent from %s", host)
 	}
 	var times sync.Mutex
@@ -65,7 +65,7 @@ func TestTheWeatherIsAsItWasOrdered(t *testing.T) {
 		return
 	}
 	const ms = time.Millisecond
-	for _, c := range []struct {
+	cases := []struct {
 		name    string
 		weather Weather
 	}{
@@ -75,49 +75,62 @@ func TestTheWeatherIsAsItWasOrdered(t *testing.T) {
 		{"delay", Weather{Delay: 40 * ms}},
 		{"jitter", Weather{Delay: 10 * ms, Jitter: 30 * ms, Seed: 7}},
 		{"jitter that reorders", Weather{Jitter: 30 * ms, Reorder: true, Seed: 7}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			l, err := NewLine(c.weather)
-			if err != nil {
-				t.Fatal(err)
+	}
+	lines, err := NewLines(make([]Weather, len(cases))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, l := range lines {
+		defer l.Close()
+		l.Change(cases[i].weather)
+	}
+	t.Run("at once", func(t *testing.T) {
+		for i, c := range cases {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				asOrdered(t, lines[i], c.weather)
+			})
+		}
+	})
+}
+
+// asOrdered sends over a line and looks what became of it.
+func asOrdered(t *testing.T, l *Line, weather Weather) {
+	t.Helper()
+	const n, ms = 1000, time.Millisecond
+	arrived, order := send(t, l, n)
+	lost := 1 - float64(len(arrived))/n
+	if math.Abs(lost-weather.Loss) > 0.03 || weather.Loss == 0 && lost != 0 {
+		t.Errorf("%.1f %% lost", 100*lost)
+	}
+	if counted, carried := l.Lost(); counted+carried != n || carried != len(arrived) {
+		t.Errorf("%d lost, %d carried, %d arrived", counted, carried, len(arrived))
+	}
+	overtaken, least, sum := 0, time.Hour, time.Duration(0)
+	for i, k := range order {
+		if i > 0 && k < order[i-1] {
+			overtaken++
+		}
+		least, sum = min(least, arrived[k]), sum+arrived[k]
+	}
+	mean := sum / time.Duration(len(order))
+	if want := weather.Delay + weather.Jitter/2; least < weather.Delay || mean < want-2*ms || mean > want+weather.Jitter/2+20*ms {
+		t.Errorf("delay from %v, %v in the mean", least, mean)
+	}
+	if (overtaken > 10) != weather.Reorder {
+		t.Errorf("%d packets were overtaken", overtaken)
+	}
+	if weather.Burst > 1 {
+		bursts := 0
+		for i := 1; i < n; i++ {
+			_, here := arrived[i]
+			if _, before := arrived[i-1]; before && !here {
+				bursts++
 			}
-			defer l.Close()
-			const n = 1000
-			arrived, order := send(t, l, n)
-			lost := 1 - float64(len(arrived))/n
-			if math.Abs(lost-c.weather.Loss) > 0.03 || c.weather.Loss == 0 && lost != 0 {
-				t.Errorf("%.1f %% lost", 100*lost)
-			}
-			if counted, carried := l.Lost(); counted+carried != n || carried != len(arrived) {
-				t.Errorf("%d lost, %d carried, %d arrived", counted, carried, len(arrived))
-			}
-			overtaken, least, sum := 0, time.Hour, time.Duration(0)
-			for i, k := range order {
-				if i > 0 && k < order[i-1] {
-					overtaken++
-				}
-				least, sum = min(least, arrived[k]), sum+arrived[k]
-			}
-			mean := sum / time.Duration(len(order))
-			if want := c.weather.Delay + c.weather.Jitter/2; least < c.weather.Delay || mean < want-2*ms || mean > want+c.weather.Jitter/2+20*ms {
-				t.Errorf("delay from %v, %v in the mean", least, mean)
-			}
-			if (overtaken > 10) != c.weather.Reorder {
-				t.Errorf("%d packets were overtaken", overtaken)
-			}
-			if c.weather.Burst > 1 {
-				bursts := 0
-				for i := 1; i < n; i++ {
-					_, here := arrived[i]
-					if _, before := arrived[i-1]; before && !here {
-						bursts++
-					}
-				}
-				if length := lost * n / float64(bursts); math.Abs(length-c.weather.Burst) > 1.2 {
-					t.Errorf("bursts of %.1f", length)
-				}
-			}
-		})
+		}
+		if length := lost * n / float64(bursts); math.Abs(length-weather.Burst) > 1.2 {
+			t.Errorf("bursts of %.1f", length)
+		}
 	}
 }
 

@@ -3,6 +3,8 @@ package lab
 import (
 	"context"
 	"fmt"
+	"net/url"
+	"strings"
 )
 
 // Bye ends an established call. A call that is over needs no goodbye.
@@ -162,4 +164,13 @@ func refusal(r *Message, err error) error {
 		return &Refused{r.Status, r.Reason}
 	}
 	return err
+}
+
+// Replaces names the call in the Refer-To of another one, so that whoever is here takes the other's place (RFC 3891): the
+// far side's tag is to-tag, since it is whom a call would replace.
+func (c *Call) Replaces() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, remote, _ := strings.Cut(c.remoteTo, ";tag=")
+	return "Replaces=" + url.QueryEscape(c.ID+";to-tag="+remote+";from-tag="+c.localTag)
 }

@@ -33,8 +33,9 @@ type cipher struct {
 
 var errNotConnected = errors.New("the browser is not connected yet")
 
-// unlock takes the keys out of the handshake.
-func (c *cipher) unlock(conn *dtls.Conn, active bool) error {
+// unlock takes the keys out of the handshake, and opens the way for sound.
+func (s *Session) unlock(conn *dtls.Conn) error {
+	c := &s.cipher
 	state, ok := conn.ConnectionState()
 	profile, agreed := conn.SelectedSRTPProtectionProfile()
 	if !ok || !agreed {
@@ -49,7 +50,7 @@ func (c *cipher) unlock(conn *dtls.Conn, active bool) error {
 	default:
 		return fmt.Errorf("SRTP profile %d", profile)
 	}
-	if err := keys.ExtractSessionKeysFromDTLS(&state, active); err != nil {
+	if err := keys.ExtractSessionKeysFromDTLS(&state, c.active); err != nil {
 		return err
 	}
 	in, err := srtp.CreateContext(keys.Keys.RemoteMasterKey, keys.Keys.RemoteMasterSalt, keys.Profile,
@@ -64,9 +65,11 @@ func (c *cipher) unlock(conn *dtls.Conn, active bool) error {
 	c.receiving.Lock()
 	c.in = in
 	c.receiving.Unlock()
-	c.sending.Lock()
-	c.out = out
-	c.sending.Unlock()
+	s.Out().Opens(func() {
+		c.sending.Lock()
+		c.out = out
+		c.sending.Unlock()
+	})
 	return nil
 }
 

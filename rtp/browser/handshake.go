@@ -86,7 +86,7 @@ func (s *Session) secure() {
 		}
 		return
 	}
-	if err := s.cipher.unlock(conn, s.cipher.active); err != nil {
+	if err := s.unlock(conn); err != nil {
 		s.end(fmt.Errorf("%w: %w", ErrUnsecured, err))
 		return
 	}

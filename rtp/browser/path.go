@@ -244,6 +244,10 @@ func (s *Session) follow(now time.Time) {
 
 func (s *Session) changed(now time.Time) {
 	w := &s.way
+	select {
+	case s.turned <- struct{}{}:
+	default: // told already
+	}
 	switch w.state {
 	case ice.Disconnected:
 		s.log.Info("browser media interrupted")

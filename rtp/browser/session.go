@@ -49,6 +49,7 @@ type Session struct {
 	cancel    context.CancelFunc
 	wg        sync.WaitGroup
 	connected chan struct{}
+	turned    chan struct{} // capacity 1: the path was interrupted, or is back
 	done      chan struct{}
 	ending    sync.Once
 	err       error // written before done is closed
@@ -60,7 +61,7 @@ var _ rtp.Session = (*Session)(nil)
 
 func newSession(n *Network, p Policy) *Session {
 	s := &Session{network: n, log: n.log.WithLazy(zap.String("session", p.Name)), born: time.Now(),
-		connected: make(chan struct{}), done: make(chan struct{})}
+		connected: make(chan struct{}), turned: make(chan struct{}, 1), done: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.local = dressing{ufrag: secret(8), pwd: secret(24), fingerprint: n.fingerprint, addresses: n.addresses, bundle: true}
 	s.negotiation = rtp.NewNegotiation(rtp.Terms{Local: n.addresses[0], Codecs: p.Codecs})
@@ -223,6 +224,17 @@ func (s *Session) describe(plain []byte) ([]byte, error) {
 
 // Connected is closed when ICE and DTLS are done.
 func (s *Session) Connected() <-chan struct{} { return s.connected }
+
+// Turned tells whenever the path was interrupted or is back; several such moments may be told as one. It is never closed.
+func (s *Session) Turned() <-chan struct{} { return s.turned }
+
+// Interrupted reports whether the path was there and is not now: nothing has come from the browser for
+// Timers.Disconnected.
+func (s *Session) Interrupted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.way.up && s.way.state != ice.Connected
+}
 
 // Done is closed when the path is lost for good; Err then says why.
 func (s *Session) Done() <-chan struct{} { return s.done }

@@ -115,8 +115,8 @@ func TestR2AThirdAddressIsNeitherHeardNorSentTo(t *testing.T) {
 			t.Fatalf("the intruder was heard")
 		}
 	}
-	if s.Remote() != caller.address() || s.Strangers() != 10 {
-		t.Errorf("we send to %v, the caller is at %v; %d strangers", s.Remote(), caller.address(), s.Strangers())
+	if s.Remote() != caller.address() || s.Quality().Strangers != 10 {
+		t.Errorf("we send to %v, the caller is at %v; %d strangers", s.Remote(), caller.address(), s.Quality().Strangers)
 	}
 	if caller.heard(time.Second) == nil {
 		t.Error("the caller hears nothing")
@@ -126,7 +126,7 @@ func TestR2AThirdAddressIsNeitherHeardNorSentTo(t *testing.T) {
 	}
 }
 
-func TestR2APhoneBehindANATIsHeardAndSentTo(t *testing.T) {
+func TestB10R2APhoneBehindANATIsHeardAndSentTo(t *testing.T) {
 	s := newBench(t).open(Config{Name: "leg"})
 	phone := newFar(t, s)
 	unreachable := netip.MustParseAddrPort("127.0.0.1:9") // what the phone believes to be its address
@@ -310,3 +310,54 @@ func TestAPanicInASinkCostsOnePacket(t *testing.T) {
 type touchy struct{}
 
 func (touchy) Packet(*rtp.Packet) { panic("a sink with a fault") }
+
+// B20: a re-INVITE, and a far side that begins anew under another SSRC, are followed: its sound goes on to whoever hears
+// it, in one stream.
+func TestB20SoundGoesOnAfterAReINVITEAndANewSSRC(t *testing.T) {
+	b := newBench(t)
+	in, out := b.open(Config{Name: "in"}), b.open(Config{Name: "out"})
+	caller, callee := newFar(t, in), newFar(t, out)
+	for s, f := range map[*Session]*far{in: caller, out: callee} {
+		if _, err := s.Answer(f.offer(netip.AddrPort{})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out.Out().Hear(in)
+	arrives := func(fill byte) {
+		t.Helper()
+		for range 100 {
+			caller.say(8, fill)
+			if p := callee.heard(time.Second); p != nil && p[12] == fill {
+				if ssrc := binary.BigEndian.Uint32(p[8:]); ssrc != out.Out().SSRC() {
+					t.Errorf("SSRC %x in place of %x", ssrc, out.Out().SSRC())
+				}
+				return
+			}
+		}
+		t.Fatalf("%d never arrived", fill)
+	}
+	arrives(1)
+	for i, direction := range []string{"a=sendonly", "a=sendrecv"} {
+		if _, err := in.Answer(caller.offer(netip.AddrPort{}, direction)); err != nil {
+			t.Fatal(err)
+		}
+		arrives(byte(2 + i))
+	}
+	caller.ssrc, caller.sequence, caller.time = 77, 9, 12345
+	arrives(4)
+	if _, err := out.Answer(callee.offer(netip.AddrPort{}, "a=sendrecv")); err != nil {
+		t.Fatal(err)
+	}
+	arrives(5)
+}
+
+// An address of the other family is refused at once: nothing could ever be sent there.
+func TestAnAddressThatCannotBeReachedIsRefused(t *testing.T) {
+	s := newBench(t).open(Config{Name: "leg"})
+	offer := strings.ReplaceAll(string(newFar(t, s).offer(netip.AddrPort{})), "IN IP4 127.0.0.1", "IN IP6 2001:db8::1")
+	_, err := s.Answer([]byte(offer))
+	var unacceptable *rtp.Unacceptable
+	if !errors.As(err, &unacceptable) || !strings.Contains(unacceptable.Why, "2001:db8::1, cannot be reached") {
+		t.Error(err)
+	}
+}

@@ -60,12 +60,13 @@ func (l *latch) admits(from netip.AddrPort, ssrc uint32, at time.Time) bool {
 	return from.Addr() == l.found.Addr() || from.Addr() == l.told.Addr() || l.renewed && at.Before(l.open)
 }
 
-// confirm notes a valid packet that was admitted. moved: from now on, this is the address to send to.
+// confirm notes a valid packet that was admitted. moved: from now on, this is the address to send to, and it is another
+// than before.
 func (l *latch) confirm(from netip.AddrPort, ssrc uint32, at time.Time) (moved bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	moved = from != l.found
-	if moved {
+	if from != l.found {
+		moved = from != l.known()
 		l.found, l.renewed = from, false
 	}
 	l.ssrc, l.heard = ssrc, at
@@ -76,6 +77,11 @@ func (l *latch) confirm(from netip.AddrPort, ssrc uint32, at time.Time) (moved b
 func (l *latch) where() netip.AddrPort {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.known()
+}
+
+// known is where, for one who holds mu.
+func (l *latch) known() netip.AddrPort {
 	if l.found.IsValid() {
 		return l.found
 	}

@@ -19,16 +19,16 @@ func (s *Session) take(raw []byte, from netip.AddrPort, at time.Time) {
 	}
 	ssrc := binary.BigEndian.Uint32(raw[8:])
 	if !s.latch.admits(from, ssrc, at) {
-		s.strangers.Add(1)
+		s.CountStranger()
 		return
 	}
 	raw, authentic := s.keys.open(raw)
 	if !authentic {
-		s.forged.Add(1)
+		s.CountForged()
 		return
 	}
 	if s.Receive(raw, at) && s.latch.confirm(from, ssrc, at) {
-		s.aim()
+		s.Out().Opens(s.aim) // what went to where it was said to be has reached nobody
 		s.log.Debug("rtp comes from", zap.Stringer("address", from))
 	}
 }
@@ -37,12 +37,12 @@ func (s *Session) take(raw []byte, from netip.AddrPort, at time.Time) {
 func (s *Session) takeControl(raw []byte, from netip.AddrPort, at time.Time, mux bool) {
 	path := s.control.Load()
 	if path == nil || from.Addr() != s.latch.where().Addr() && from.Addr() != path.to.Addr() {
-		s.strangers.Add(1)
+		s.CountStranger()
 		return
 	}
 	raw, authentic := s.keys.openControl(raw)
 	if !authentic {
-		s.forged.Add(1)
+		s.CountForged()
 		return
 	}
 	if s.ReceiveControl(raw, at) && (from != path.to || mux != path.mux) {

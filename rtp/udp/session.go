@@ -32,7 +32,8 @@ type Config struct {
 	Fill     time.Duration // see rtp.StreamConfig
 
 	Protection sdes.Protection // the zero value: plain RTP alone
-	Comfort    bool            // comfort noise is offered; see rtp.Terms
+	Pauses     rtp.Pauses
+	Tones      bool // see rtp.Terms
 
 	// LatchWindow is how long after a negotiation the far side may turn out to send from another address than its SDP
 	// says. 0: 10 s.
@@ -64,10 +65,9 @@ type Session struct {
 	latch       latch
 	keys        keys
 	to          atomic.Pointer[wire.Address] // where RTP goes; nil: nowhere
+	sealed      []byte                       // guarded by the stream's lock; the newest packet as it is sent
 	control     atomic.Pointer[controlPath]  // where RTCP goes; nil: nowhere
 	agreed      atomic.Pointer[time.Time]    // when the last negotiation was; nil: none yet
-	strangers   atomic.Uint64                // packets from addresses that were not believed
-	forged      atomic.Uint64                // packets that the far side has not protected, or that came a second time
 
 	connected     chan struct{}
 	connectedOnce sync.Once
@@ -97,9 +97,9 @@ func Open(c Config) (*Session, error) {
 	}
 	s.doubt.ctx, s.doubt.stop = context.WithCancel(context.Background())
 	s.Core = rtp.NewCore(rtp.CoreConfig{Name: c.Name, Leg: c.Leg, Metrics: c.Metrics, StreamConfig: rtp.StreamConfig{
-		Write: s.send, Spare: sdes.MaxOverhead, Metronome: c.Metronome, Coders: c.Coders, Fill: c.Fill,
+		Write: s.send, Again: s.sendAgain, Spare: sdes.MaxOverhead, Metronome: c.Metronome, Coders: c.Coders, Fill: c.Fill,
 	}})
-	s.negotiation = rtp.NewNegotiation(rtp.Terms{Local: s.Local(), Codecs: c.Codecs, Playback: c.Playback, Comfort: c.Comfort, Keys: s.keys.terms()})
+	s.negotiation = rtp.NewNegotiation(rtp.Terms{Local: s.Local(), Codecs: c.Codecs, Playback: c.Playback, Pauses: c.Pauses, Tones: c.Tones, Keys: s.keys.terms(), Reaches: s.reaches})
 	if err := errors.Join(ports.rtp.Read(s.take), ports.control.Read(s.takeControlPort)); err != nil {
 		c.Ports.give(ports)
 		s.doubt.stop()
@@ -110,6 +110,11 @@ func Open(c Config) (*Session, error) {
 	return s, nil
 }
 
+// reaches tells the addresses of the family that our sockets are of.
+func (s *Session) reaches(ip netip.Addr) bool {
+	return ip.Is4() == s.config.Ports.config.Bind.Unmap().Is4()
+}
+
 // Local is the address that the far side is told.
 func (s *Session) Local() netip.AddrPort {
 	port := s.config.Ports.config.Low + uint16(2*s.ports.number)
@@ -118,12 +123,6 @@ func (s *Session) Local() netip.AddrPort {
 
 // Remote is where we send to; invalid before anything is known.
 func (s *Session) Remote() netip.AddrPort { return s.latch.where() }
-
-// Strangers is how many packets came from addresses that were not believed to be the far side's.
-func (s *Session) Strangers() uint64 { return s.strangers.Load() }
-
-// Forged is how many packets of a protected session were not protected by the far side's key, or came again.
-func (s *Session) Forged() uint64 { return s.forged.Load() }
 
 // Prefer changes the order of codecs for negotiations to come; a codec already agreed stays while it is offered.
 func (s *Session) Prefer(codecs []rtp.Codec) { s.negotiation.Prefer(codecs) }
@@ -140,7 +139,10 @@ func (s *Session) Answer(offer []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer, s.use(agreement)
+	if err := s.use(agreement); err != nil {
+		return nil, err
+	}
+	return answer, nil
 }
 
 // Accept implements rtp.Session.
@@ -208,7 +210,7 @@ func (s *Session) Close() error {
 		s.config.Ports.give(s.ports)
 		q := s.Quality()
 		s.log.Debug("rtp closed", zap.Uint64("received", q.Received), zap.Uint64("sent", q.Sent),
-			zap.Uint64("lost", q.Lost), zap.Duration("jitter", q.Jitter), zap.Uint64("strangers", s.Strangers()), zap.Uint64("forged", s.Forged()))
+			zap.Uint64("lost", q.Lost), zap.Duration("jitter", q.Jitter), zap.Uint64("strangers", q.Strangers), zap.Uint64("forged", q.Forged))
 	})
 	return nil
 }
@@ -217,13 +219,18 @@ var errNowhere = errors.New("no address to send to")
 
 // send writes one RTP packet, which has room for a tag behind it.
 func (s *Session) send(packet []byte) error {
-	to := s.to.Load()
-	if to == nil {
-		return errNowhere
-	}
-	sealed, err := s.keys.seal(packet)
-	if err != nil {
+	var err error
+	if s.sealed, err = s.keys.seal(packet); err != nil {
 		return err
 	}
-	return s.ports.rtp.Send(sealed, to)
+	return s.sendAgain()
+}
+
+// sendAgain sends the newest packet to where the far side is now.
+func (s *Session) sendAgain() error {
+	to := s.to.Load()
+	if to == nil || len(s.sealed) == 0 {
+		return errNowhere
+	}
+	return s.ports.rtp.Send(s.sealed, to)
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// put adds or replaces; added says whether the number of devices grew. t.mu is held.
-func (t *Table) put(d Device, now time.Time) (added bool, err error) {
+// put adds or replaces; fresh says whether the number of devices grew, or one came by another flow. t.mu is held.
+func (t *Table) put(d Device, now time.Time) (fresh bool, err error) {
 	old := t.find(d)
 	if old != nil && outOfOrder(old, d.CallID, d.CSeq) && old.Expires.After(now) {
 		return false, ErrOutOfOrder
@@ -14,18 +14,18 @@ func (t *Table) put(d Device, now time.Time) (added bool, err error) {
 	if old == nil && (t.closed || t.total >= t.limits.Total || len(t.devices[d.AOR]) >= t.limits.PerAOR) {
 		return false, ErrTooMany
 	}
-	fresh := &d
-	fresh.Path = slices.Clone(d.Path)
-	fresh.Registered, fresh.Refreshed = now, now
+	put := &d
+	put.Path = slices.Clone(d.Path)
+	put.Registered, put.Refreshed = now, now
 	if old != nil {
-		fresh.Registered = old.Registered
+		put.Registered = old.Registered
 		t.remove(old)
 	}
-	t.devices[d.AOR] = append(t.devices[d.AOR], fresh)
-	t.byFlow[d.Flow] = append(t.byFlow[d.Flow], fresh)
+	t.devices[d.AOR] = append(t.devices[d.AOR], put)
+	t.byFlow[d.Flow] = append(t.byFlow[d.Flow], put)
 	t.total++
-	t.arm(fresh.Expires)
-	return old == nil, nil
+	t.arm(put.Expires)
+	return old == nil || old.Flow != d.Flow, nil
 }
 
 // find returns the binding that d would renew, or nil. t.mu is held.

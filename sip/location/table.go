@@ -91,13 +91,13 @@ func (t *Table) Register(d Device) ([]Device, error) {
 		return nil, ErrExpired
 	}
 	t.mu.Lock()
-	added, err := t.put(d, now)
+	fresh, err := t.put(d, now)
 	live := t.live(d.AOR, now)
 	t.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
-	if added {
+	if fresh {
 		t.tell(d.AOR)
 	}
 	return live, nil
@@ -181,8 +181,8 @@ func (t *Table) Len() int {
 	return t.total
 }
 
-// Watch has f called whenever the number of devices of an address of record may have changed: registered, unregistered,
-// expired, dropped; not on a refresh. Calls come one at a time, and the last one always tells the present number. f may
+// Watch has f called whenever the devices of an address of record may have changed: registered, unregistered, expired,
+// dropped, come back by another flow; not on a refresh. Calls come one at a time, and the last one always tells the present number. f may
 // look things up, but not change the table, and must not block. stop ends it.
 func (t *Table) Watch(f func(aor string, devices int)) (stop func()) {
 	t.mu.Lock()

@@ -19,7 +19,8 @@ const (
 	rss // kB per call
 	pss
 	twoWay50 // ms
-	setup50  // ms, without the agent's part
+	voices50
+	setup50 // ms, without the agent's part
 	setup99
 	lost    // packets
 	sent    // packets
@@ -47,6 +48,9 @@ func read(r *lab.LoadReport) figures {
 	f[sent], f[lost] = float64(r.ToAgent.Sent+r.ToTrunk.Sent), float64(r.ToAgent.Lost+r.ToTrunk.Lost)
 	if r.TwoWay != nil {
 		f[twoWay50] = r.TwoWay.P50
+	}
+	if r.Voices != nil {
+		f[voices50] = r.Voices.P50
 	}
 	if r.Generator.Late != nil {
 		f[late99] = r.Generator.Late.P99

@@ -4,11 +4,11 @@
 //
 //   node driver.mjs http://127.0.0.1:8080/phone/ 660
 import { createInterface } from 'node:readline';
-import { openBrowser, PhonePage } from './phone.mjs';
+import { Profile } from './phone.mjs';
 
 const [url, toneHz] = process.argv.slice(2);
-const browser = await openBrowser({ toneHz: Number(toneHz) });
-const phone = await PhonePage.open(browser, url);
+const browser = new Profile(Number(toneHz));
+let phone = await browser.open(url);
 
 const commands = {
   login: (user, password) => phone.login(user, password),
@@ -27,6 +27,14 @@ const commands = {
   statistics: () => phone.statistics(),
   state: () => phone.state(),
   errors: () => phone.errors,
+  reload: () => phone.reload(),
+  crash: () => browser.crash(),
+  start: async () => {
+    phone = await browser.open(url);
+  },
+  offline: (on) => phone.page.context().setOffline(on),
+  kept: () => browser.kept('cordboard.call'),
+  cutSocket: () => phone.cutSocket(),
   picture: (file, width, height) => phone.page.setViewportSize({ width, height }).then(() => phone.picture(file)),
 };
 

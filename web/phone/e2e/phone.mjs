@@ -8,7 +8,7 @@
 //   console.log(await anna.state(), await anna.heard());
 //
 // Every wait ends with an error that says what the page showed.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { chromium } from 'playwright-core';
@@ -25,6 +25,62 @@ export const widths = {
  */
 export async function openBrowser({ executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium', toneHz = 0, headless = true, microphone = true, args = [] } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'phone-e2e-'));
+  const browser = await chromium.launch({ executablePath, headless, args: flagsFor(folder, { toneHz, microphone, args }) });
+  browser.on('disconnected', () => rmSync(folder, { recursive: true, force: true }));
+  return browser;
+}
+
+/** A Chromium with a profile that outlives it, so that it can be killed and started anew. */
+export class Profile {
+  constructor(toneHz = 0) {
+    this.toneHz = toneHz;
+    this.folder = mkdtempSync(join(tmpdir(), 'phone-profile-'));
+  }
+
+  /** Starts Chromium and opens the phone in it. */
+  async open(url, { executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium' } = {}) {
+    this.context = await chromium.launchPersistentContext(join(this.folder, 'profile'), {
+      executablePath,
+      headless: true,
+      viewport: widths.panel,
+      permissions: ['microphone'],
+      args: flagsFor(this.folder, { toneHz: this.toneHz, microphone: true, args: [] }),
+    });
+    return PhonePage.openIn(this.context, url);
+  }
+
+  /** Whether a key of local storage is on the disk: Chromium writes it some seconds late. */
+  kept(key) {
+    const folder = join(this.folder, 'profile', 'Default', 'Local Storage', 'leveldb');
+    return readdirSync(folder).some((name) => name.endsWith('.log') && readFileSync(join(folder, name), 'latin1').includes(key));
+  }
+
+  /** Kills Chromium, as a crash does: no page is told. */
+  async crash() {
+    const gone = new Promise((resolve) => this.context.on('close', resolve));
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      const line = commandLine(pid);
+      // The processes that draw pages carry --type and go with the first one.
+      if (line.includes(`--user-data-dir=${join(this.folder, 'profile')}`) && !line.some((a) => a.startsWith('--type='))) process.kill(Number(pid), 'SIGKILL');
+    }
+    await gone;
+  }
+
+  async close() {
+    await this.context?.close().catch(() => undefined);
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  }
+}
+
+function commandLine(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return []; // it has ended meanwhile
+  }
+}
+
+function flagsFor(folder, { toneHz, microphone, args }) {
   const flags = [
     '--no-sandbox',
     '--disable-gpu',
@@ -43,9 +99,7 @@ export async function openBrowser({ executablePath = process.env.CHROMIUM ?? '/u
     writeFileSync(file, wav(toneHz));
     flags.push(`--use-file-for-fake-audio-capture=${file}`);
   }
-  const browser = await chromium.launch({ executablePath, headless, args: flags });
-  browser.on('disconnected', () => rmSync(folder, { recursive: true, force: true }));
-  return browser;
+  return flags;
 }
 
 /** Ten seconds of a tone at a quarter of full scale, 48 kHz mono 16 bit; Chromium repeats it. */
@@ -70,8 +124,16 @@ function wav(hz) {
   return out;
 }
 
-/** Keeps hold of the page's peer connections, which the phone itself hides. Runs in the page. */
+/** Keeps hold of the page's peer connections and sockets, which the phone itself hides. Runs in the page. */
 function watchConnections() {
+  const Socket = window.WebSocket;
+  window.cordboardSockets = [];
+  window.WebSocket = class extends Socket {
+    constructor(...args) {
+      super(...args);
+      window.cordboardSockets.push(this);
+    }
+  };
   const Original = window.RTCPeerConnection;
   window.cordboardConnections = [];
   window.RTCPeerConnection = class extends Original {
@@ -92,7 +154,10 @@ export class PhonePage {
 
   /** Opens the phone in a profile of its own. denyMicrophone: the person said no. */
   static async open(browser, url, { viewport = widths.panel, denyMicrophone = false } = {}) {
-    const context = await browser.newContext({ viewport, ignoreHTTPSErrors: true, permissions: denyMicrophone ? [] : ['microphone'] });
+    return this.openIn(await browser.newContext({ viewport, ignoreHTTPSErrors: true, permissions: denyMicrophone ? [] : ['microphone'] }), url);
+  }
+
+  static async openIn(context, url) {
     await context.addInitScript(watchConnections);
     const page = await context.newPage();
     page.setDefaultTimeout(10_000);
@@ -170,6 +235,11 @@ export class PhonePage {
 
   reload() {
     return this.page.reload();
+  }
+
+  /** Loses the SIP socket, as a proxy that restarts does; the page and its sound go on. */
+  cutSocket() {
+    return this.page.evaluate(() => window.cordboardSockets.at(-1)?.close());
   }
 
   /** What the page shows, as plain values; absent things are "". */

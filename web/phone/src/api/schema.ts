@@ -78,6 +78,63 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/calls/{id}/ladder": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was said on the wire in a call, and how it sounded
+         * @description For supervisors, of calls that go on and of the last ones (trace.calls of the configuration).
+         */
+        get: operations["get-ladder"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/calls/{id}/ladder/{form}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same as a picture: in letters, or for mermaid */
+        get: operations["draw-ladder"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/calls/{id}/quality": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the legs of a call sound, or sounded
+         * @description For supervisors.
+         */
+        get: operations["get-quality"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/gateway": {
         parameters: {
             query?: never;
@@ -289,6 +346,15 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Absence: {
+            /** Format: date-time */
+            from: string;
+            /**
+             * Format: date-time
+             * @description Absent: she is away now
+             */
+            to?: string;
+        };
         AgentEvent: {
             availability: components["schemas"]["Availability"];
             /** Format: int64 */
@@ -369,6 +435,8 @@ export interface components {
             answered?: string;
             /** @description Each time it rang somewhere */
             attempts: components["schemas"]["Attempt"][];
+            /** @description The connection to the agent is lost: the customer hears music, and her phone is invited again when it registers */
+            away?: boolean;
             /** @description What the page that started the call said of it */
             context?: {
                 [key: string]: string;
@@ -404,6 +472,8 @@ export interface components {
             segments: components["schemas"]["Segment"][];
             /** @description Outbound: the display number */
             shown?: string;
+            /** @description How each leg sounded, once its conversation is over */
+            sounds: components["schemas"]["Sound"][];
             /** Format: date-time */
             started: string;
             /**
@@ -430,7 +500,7 @@ export interface components {
              * @description What has just happened
              * @enum {string}
              */
-            moment: "began" | "decided" | "queued" | "presented" | "missed" | "answered" | "held" | "resumed" | "matched" | "over";
+            moment: "began" | "decided" | "queued" | "presented" | "missed" | "answered" | "held" | "resumed" | "away" | "returned" | "matched" | "over";
             /** @description The call as it stands now */
             record: components["schemas"]["CallSummary"];
         };
@@ -442,6 +512,8 @@ export interface components {
              * @description Absent: never
              */
             answered?: string;
+            /** @description The connection to the agent is lost: the customer hears music, and her phone is invited again when it registers */
+            away?: boolean;
             /** @description The party outside; for an internal call the one who was called. No number: withheld */
             customer: components["schemas"]["Party"];
             /** @description What the caller dialled */
@@ -590,6 +662,37 @@ export interface components {
             /** @enum {string} */
             state: "idle" | "reserved" | "ringing" | "connected" | "wrapup" | "unreachable";
         };
+        Ladder: {
+            /** @description Id of the call */
+            call: string;
+            /** @description In the order in which they began */
+            legs: components["schemas"]["Leg"][];
+            /** @description SIP messages of all legs, in the order of their passing */
+            messages: components["schemas"]["Message"][];
+        };
+        Leg: {
+            /** @description Absent: the world outside */
+            agent?: string;
+            /** Format: date-time */
+            began: string;
+            /**
+             * Format: date-time
+             * @description Absent: it is up or ringing
+             */
+            ended?: string;
+            id: string;
+            /** @enum {string} */
+            kind: "trunk" | "phone" | "browser";
+            /**
+             * Format: int64
+             * @description Messages beyond what is kept of one leg
+             */
+            messages_cut?: number;
+            /** @description Absent: no sound was agreed */
+            quality?: components["schemas"]["Quality"];
+            /** @description The Call-ID by which the far side's logs know it */
+            sip_call_id: string;
+        };
         Login: {
             /** Format: date-time */
             expires_at: string;
@@ -651,6 +754,27 @@ export interface components {
             /** @description Name of the queue */
             name: string;
         };
+        Message: {
+            /** Format: date-time */
+            at: string;
+            /**
+             * @description in: to the gateway
+             * @enum {string}
+             */
+            direction: "in" | "out";
+            /** @description Id of the leg */
+            leg: string;
+            /** @example 192.0.2.1:5060 */
+            local: string;
+            /** @example 198.51.100.7:5060 */
+            remote: string;
+            /** @example 180 Ringing */
+            summary: string;
+            /** @description The whole message; credentials, keys and tokens are stars */
+            text: string;
+            /** @enum {string} */
+            transport: "udp" | "tcp" | "tls" | "ws";
+        };
         Party: {
             agent?: string;
             name?: string;
@@ -663,6 +787,58 @@ export interface components {
             name: string;
             object: string;
             url?: string;
+        };
+        Quality: {
+            /** @example PCMA */
+            codec: string;
+            /**
+             * Format: double
+             * @description Share of what we sent that the far side says it lost (RTCP)
+             */
+            far_loss_percent: number;
+            /**
+             * Format: double
+             * @description Of what came, as RFC 3550 computes it
+             */
+            jitter_ms: number;
+            /**
+             * Format: int64
+             * @description Packets that came too late to be played
+             */
+            late: number;
+            /**
+             * Format: double
+             * @description Share of what should have come
+             */
+            loss_percent: number;
+            /**
+             * Format: int64
+             * @description Packets missing in what came
+             */
+            lost: number;
+            /**
+             * Format: double
+             * @description How it is to talk over it, 1 to 4.5, estimated by the E-model (ITU-T G.107); 0: nothing came
+             */
+            mos: number;
+            /**
+             * Format: int64
+             * @description Packets that came from the far side
+             */
+            received: number;
+            /**
+             * Format: double
+             * @description From RTCP; 0: the far side has not reported
+             */
+            round_trip_ms: number;
+            /**
+             * Format: int64
+             * @description Packets sent to it
+             */
+            sent: number;
+        };
+        QualityOutputBody: {
+            legs: components["schemas"]["Leg"][];
         };
         Queue: {
             /**
@@ -730,6 +906,8 @@ export interface components {
             ws_url: string;
         };
         Segment: {
+            /** @description When the connection to the agent was lost and the customer heard music */
+            absences?: components["schemas"]["Absence"][] | null;
             agent: string;
             /** Format: date-time */
             from: string;
@@ -740,6 +918,56 @@ export interface components {
              * @description Absent: it goes on
              */
             to?: string;
+        };
+        Sound: {
+            /** @description Whose leg; absent: that of somebody outside */
+            agent?: string;
+            /** @description That we sent */
+            codec?: string;
+            /**
+             * Format: double
+             * @description Fraction of our packets that the far side reported lost last, 0 to 1
+             */
+            far_lost: number;
+            /**
+             * Format: double
+             * @description The same of what they hear of us; absent: they have not reported
+             */
+            far_mos?: number;
+            /** Format: double */
+            jitter_seconds: number;
+            /**
+             * Format: int64
+             * @description Packets that came too late to be heard
+             */
+            late: number;
+            /**
+             * Format: int64
+             * @description Packets missing in what was received
+             */
+            lost: number;
+            /**
+             * Format: double
+             * @description Estimate by the E-model of how it is to talk over the line as we hear it, 1 to 4.5; 0: nothing was heard
+             */
+            mos: number;
+            /** @description SRTP */
+            protected: boolean;
+            /**
+             * Format: int64
+             * @description Packets
+             */
+            received: number;
+            /**
+             * Format: double
+             * @description 0: unknown
+             */
+            round_trip_seconds: number;
+            /**
+             * Format: int64
+             * @description Packets
+             */
+            sent: number;
         };
         User: {
             /**
@@ -927,6 +1155,213 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-ladder": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the call */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ladder"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "draw-ladder": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the call */
+                id: string;
+                /** @description text, or mermaid for a sequence diagram */
+                form: "text" | "mermaid";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture */
+            200: {
+                headers: {
+                    "Content-Type"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "get-quality": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the call */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QualityOutputBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -15,7 +15,7 @@ if (!root) throw new Error('index.html has no #root');
 const address = new Address();
 const preferences = new Preferences(localStorage);
 // Outside React: a component that is drawn anew may not end a call.
-const session = new Session('/api/v1', sessionStorage, preferences, address);
+const session = new Session('/api/v1', sessionStorage, preferences, address, localStorage);
 
 createRoot(root).render(
   <StrictMode>

@@ -57,6 +57,8 @@ export class Session {
     private readonly shelf: Storage,
     private readonly preferences: Preferences,
     private readonly address: Store<Place>,
+    /** What the browser remembers over a crash. */
+    private readonly lasting?: Storage,
   ) {
     this.api = new Api(base);
     this.api.token = shelf.getItem(TOKEN) ?? '';
@@ -169,7 +171,7 @@ export class Session {
 
   private begin(me: Me): void {
     this.shelf.setItem(DESK, 'yes');
-    const phone = new Phone(() => this.issue(), this.shelf, this.preferences.get());
+    const phone = new Phone(() => this.issue(), this.shelf, this.preferences.get(), undefined, this.lasting);
     this.state.set({ stage: 'work', work: { me, phone, calls: [], colleagues: [], trouble: undefined, draining: false } });
     this.openLine(phone);
     this.following = new AbortController();
@@ -228,6 +230,8 @@ export class Session {
     const work = this.work();
     if (!work || !record) return;
     work.phone.told(record);
+    // A call that goes on in the queue without us.
+    if (moment === 'queued') work.phone.notComing(record.id);
     if (moment === 'over') this.change({ calls: [record, ...work.calls.filter((c) => c.id !== record.id)].slice(0, RECENT) });
   }
 

@@ -1,5 +1,6 @@
 // One call as the agent sees it: a value and the events that change it. Pure; the browser is elsewhere.
 import type { CallRecord, Match } from '../api/types';
+import type { LiveCall } from './memory';
 import type { Trouble } from './trouble';
 
 /** Where the call stands. */
@@ -9,6 +10,7 @@ export type Phase =
   | 'calling' // we dialled; nothing rings yet
   | 'alerting' // it rings there
   | 'talking'
+  | 'returning' // we talked; the connection was lost, and the gateway gives the call back
   | 'over';
 
 /** Our side's hold: each change is a question to the gateway (re-INVITE) that takes a moment. */
@@ -47,6 +49,10 @@ export interface Call {
 export type CallEvent =
   | { type: 'rang'; key: string; at: number; id: string; name: string; number: string; queue: string }
   | { type: 'dialled'; key: string; at: number; name: string; number: string }
+  /** The call of before a reload is to come back. */
+  | { type: 'awaited'; key: string; live: LiveCall }
+  /** It is here, on the leg of this key. */
+  | { type: 'given-back'; key: string; id: string; name: string; number: string }
   | { type: 'alerting'; key: string }
   | { type: 'answering'; key: string }
   | { type: 'answer-failed'; key: string; trouble: Trouble }
@@ -72,6 +78,22 @@ export function after(call: Call | null, event: CallEvent): Call | null {
     case 'dialled':
       if (busy(call)) return call;
       return { ...fresh(event.key, 'out', 'calling', event.at), name: event.name, number: event.number };
+    case 'awaited':
+      return busy(call) ? call : awaited(event.key, event.live);
+    case 'given-back':
+      if (call?.id !== event.id) return call;
+      return {
+        ...call,
+        key: event.key,
+        phase: 'returning',
+        over: 0,
+        hold: 'no',
+        heldThere: false,
+        soundLost: false,
+        name: call.name === '' ? event.name : call.name,
+        number: call.number === '' ? event.number : call.number,
+        trouble: undefined,
+      };
     case 'told':
       return call === null ? call : told(call, event.record);
     default:
@@ -90,7 +112,11 @@ export function talking(call: Call | null): call is Call {
   return call?.phase === 'talking';
 }
 
-type OwnEvent = Exclude<CallEvent, { type: 'rang' | 'dialled' | 'told' }>;
+type OwnEvent = Exclude<CallEvent, { type: 'rang' | 'dialled' | 'awaited' | 'given-back' | 'told' }>;
+
+function awaited(key: string, { id, direction, name, number, queue, answered, muted }: LiveCall): Call {
+  return { ...fresh(key, direction, 'returning', answered), id, name, number, queue, answered, muted };
+}
 
 function moved(call: Call, event: OwnEvent): Call | null {
   if (event.type === 'dismissed') return call.phase === 'over' ? null : call;
@@ -101,7 +127,7 @@ function moved(call: Call, event: OwnEvent): Call | null {
     case 'answering':
       return call.phase === 'ringing' ? { ...call, phase: 'answering', trouble: undefined } : call;
     case 'answer-failed':
-      return call.phase === 'answering' ? { ...call, phase: 'ringing', trouble: event.trouble } : call;
+      return call.phase === 'answering' || call.phase === 'returning' ? { ...call, phase: 'ringing', trouble: event.trouble } : call;
     case 'answered':
       return call.phase === 'talking' ? call : { ...call, phase: 'talking', answered: event.at, trouble: undefined };
     case 'ended':

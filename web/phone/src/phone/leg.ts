@@ -41,6 +41,8 @@ export class Leg {
   private restart: ReturnType<typeof setTimeout> | undefined;
   private patience: ReturnType<typeof setTimeout> | undefined;
   private reoffers = 0;
+  /** The network has changed: the way of the sound may be dead though ICE has not noticed yet. */
+  private moved = false;
   /** A hold, a resume or an ICE restart that is waiting for its answer. */
   private reoffering: (() => void) | undefined;
 
@@ -110,7 +112,12 @@ export class Leg {
 
   /** The phone is registered again: what waited for that goes on. */
   backOnline(): void {
-    if (this.soundState() !== 'up') this.restartSound();
+    if (this.moved || this.soundState() !== 'up') this.restartSound();
+  }
+
+  /** The machine has another network. As soon as the phone is registered again, the sound looks for a new way. */
+  networkChanged(): void {
+    this.moved = true;
   }
 
   private listen(): void {
@@ -185,9 +192,10 @@ export class Leg {
   private restartSound(): void {
     clearTimeout(this.restart);
     this.restart = undefined;
-    if (this.over || this.soundState() === 'up') return;
+    if (this.over || (!this.moved && this.soundState() === 'up')) return;
     this.restart = setTimeout(() => this.restartSound(), RESTART_PAUSE_MS);
     if (!this.session.isEstablished()) return;
+    this.moved = false;
     this.reoffer(() => undefined, (done) => this.session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, done));
   }
 

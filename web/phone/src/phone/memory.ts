@@ -1,4 +1,5 @@
-// What a tab remembers over a reload. Session storage: it ends with the tab, and is no cookie.
+// What a tab remembers over a reload, in session storage: it ends with the tab, and is no cookie. Of a call that goes on
+// the browser itself remembers which one it is, so that it can be taken back after a crash.
 
 /** The part of Storage that is used; absent or full storage is survived, it only remembers less. */
 export type Shelf = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
@@ -6,6 +7,10 @@ export type Shelf = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 /** A call that this tab was on, so that it can be taken back after a reload, as it was. */
 export interface LiveCall {
   id: string;
+  direction: 'in' | 'out';
+  name: string;
+  number: string;
+  queue: string;
   /** Milliseconds of the epoch. */
   answered: number;
   muted: boolean;
@@ -16,8 +21,11 @@ export interface LiveCall {
 const INSTANCE = 'cordboard.instance';
 const CALL = 'cordboard.call';
 
-/** How long the gateway keeps the customer for a phone that has gone, milliseconds (M5: 30 s), and a little more. */
-export const GRACE_MS = 35_000;
+/**
+ * How long a call is worth remembering, milliseconds: the longest time for which a gateway can be told to keep the customer.
+ * Whether it still does, it says itself.
+ */
+export const GRACE_MS = 600_000;
 
 /** The phone's RFC 5626 instance id: the same over reloads, another one in each tab. */
 export function instanceId(shelf: Shelf): string {
@@ -28,25 +36,46 @@ export function instanceId(shelf: Shelf): string {
   return fresh;
 }
 
-export function rememberCall(shelf: Shelf, call: LiveCall): void {
+/** Keeps a call in mind. After a crash only the lasting shelf is there; it is told no more than it needs. */
+export function rememberCall(shelf: Shelf, lasting: Shelf | undefined, call: LiveCall): void {
   write(shelf, CALL, JSON.stringify(call));
+  if (lasting) write(lasting, CALL, JSON.stringify({ ...call, name: '', number: '' }));
 }
 
-export function forgetCall(shelf: Shelf): void {
-  try {
-    shelf.removeItem(CALL);
-  } catch {
-    // Storage that cannot be written holds nothing either.
+export function forgetCall(...shelves: (Shelf | undefined)[]): void {
+  for (const shelf of shelves) {
+    try {
+      shelf?.removeItem(CALL);
+    } catch {
+      // Storage that cannot be written holds nothing either.
+    }
   }
 }
 
-/** The call this tab was on before the reload, if the gateway may still have its customer. */
-export function rememberedCall(shelf: Shelf, now: number): LiveCall | undefined {
+/** The call this tab, or this browser, was on before, if the gateway may still have its customer. */
+export function rememberedCall(now: number, ...shelves: (Shelf | undefined)[]): LiveCall | undefined {
+  for (const shelf of shelves) {
+    const call = shelf && parse(read(shelf, CALL), now);
+    if (call) return call;
+  }
+  return undefined;
+}
+
+function parse(kept: string | null, now: number): LiveCall | undefined {
   try {
-    const call = JSON.parse(read(shelf, CALL) ?? 'null') as Partial<LiveCall> | null;
+    const call = JSON.parse(kept ?? 'null') as Partial<LiveCall> | null;
     if (typeof call?.id !== 'string' || call.id === '' || typeof call.seen !== 'number') return undefined;
     if (now - call.seen > GRACE_MS) return undefined;
-    return { id: call.id, answered: Number(call.answered) || now, muted: call.muted === true, seen: call.seen };
+    return {
+      id: call.id,
+      direction: call.direction === 'out' ? 'out' : 'in',
+      name: call.name ?? '',
+      number: call.number ?? '',
+      queue: call.queue ?? '',
+      answered: Number(call.answered) || now,
+      muted: call.muted === true,
+      seen: call.seen,
+    };
   } catch {
     return undefined;
   }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, type Mock, vi } from 'vitest';
 import type { Caller, Leg, LegEars } from './leg';
 import type { LineEars } from './line';
-import { rememberCall, type Shelf } from './memory';
+import { type LiveCall, rememberCall, type Shelf } from './memory';
 import { type Parts, Phone } from './phone';
 
 /** A leg that does what the test says. */
@@ -37,6 +37,9 @@ class FakeLeg {
   backOnline() {
     this.did.push('backOnline');
   }
+  networkChanged() {
+    this.did.push('networkChanged');
+  }
 }
 
 function shelf(): Shelf {
@@ -49,7 +52,9 @@ let microphone: { open: () => Promise<MediaStream>; close: Mock<() => void>; cho
 let placed: FakeLeg[];
 let phones: Phone[];
 
-function phone(kept = shelf()): Phone {
+const live: LiveCall = { id: 'id-1', direction: 'in', name: 'Maria', number: '+358400000001', queue: 'Sales', answered: 1, muted: false, seen: Date.now() };
+
+function phone(kept = shelf(), lasting?: Shelf): Phone {
   const parts: Parts = {
     line: (_issue, lineEars) => {
       ears = lineEars;
@@ -63,7 +68,7 @@ function phone(kept = shelf()): Phone {
     microphone: () => microphone,
     speaker: () => ({ play: () => undefined, stop: () => undefined, choose: async () => Promise.resolve() }),
   };
-  const p = new Phone(() => Promise.reject(new Error('not used')), kept, { microphone: '', speaker: '', show: '' }, parts);
+  const p = new Phone(() => Promise.reject(new Error('not used')), kept, { microphone: '', speaker: '', show: '' }, parts, lasting);
   phones.push(p);
   ears.state({ name: 'ready' });
   return p;
@@ -159,7 +164,7 @@ describe('a call that rings', () => {
 describe('M5: a call that comes back after a reload', () => {
   it('is answered by itself, goes on with its time, and stays muted', async () => {
     const kept = shelf();
-    rememberCall(kept, { id: 'id-1', answered: 12_345, muted: true, seen: Date.now() });
+    rememberCall(kept, undefined, { ...live, answered: 12_345, muted: true, seen: Date.now() });
     const p = phone(kept);
     expect(p.state.get().returning).toBe(true);
     const leg = ring({ auto: true });
@@ -178,15 +183,14 @@ describe('M5: a call that comes back after a reload', () => {
 
   it('is not expected when the gateway says that it is over', () => {
     const kept = shelf();
-    const live = { id: 'id-1', answered: 1, muted: false, seen: Date.now() };
     const record = { id: 'id-1', direction: 'Inbound' as const, customer: {}, started: '', talk_seconds: 0, wait_seconds: 0 };
-    rememberCall(kept, live);
+    rememberCall(kept, undefined, live);
     const p = phone(kept);
     p.goingOn([record]);
     expect(p.state.get().returning).toBe(true);
     p.told({ ...record, over: '2026-11-22T10:00:00Z' });
     expect(p.state.get().returning).toBe(false);
-    rememberCall(kept, live);
+    rememberCall(kept, undefined, live);
     const another = phone(kept);
     another.goingOn([]);
     expect(another.state.get().returning).toBe(false);
@@ -194,7 +198,7 @@ describe('M5: a call that comes back after a reload', () => {
 
   it('is not expected for ever', () => {
     const kept = shelf();
-    rememberCall(kept, { id: 'id-1', answered: 1, muted: false, seen: Date.now() - 60_000 });
+    rememberCall(kept, undefined, { ...live, seen: Date.now() - 601_000 });
     expect(phone(kept).state.get().returning).toBe(false);
   });
 
@@ -207,6 +211,81 @@ describe('M5: a call that comes back after a reload', () => {
     await settled();
     expect(first.did).toEqual(['answer', 'abandon']);
     expect(again.did).toEqual(['answer']);
+    expect(p.state.get().call).toMatchObject({ phase: 'talking', answered });
+  });
+});
+
+describe('a call that is awaited', () => {
+  it('stands there with its time and its customer, as reconnecting', () => {
+    const kept = shelf();
+    rememberCall(kept, undefined, live);
+    const p = phone(kept);
+    expect(p.state.get().call).toMatchObject({ phase: 'returning', answered: 1, name: 'Maria', queue: 'Sales' });
+    const another = ring({ id: 'id-2' });
+    expect(another.did).toEqual(['decline 486']);
+  });
+
+  it('is known to a browser that was started anew after a crash, without what is private', async () => {
+    const lasting = shelf();
+    rememberCall(shelf(), lasting, live);
+    expect(lasting.getItem('cordboard.call')).not.toContain('358400000001');
+    const p = phone(shelf(), lasting);
+    expect(phase(p)).toBe('returning');
+    const leg = ring({ auto: true });
+    await settled();
+    expect(leg.did).toEqual(['answer']);
+    expect(p.state.get().call).toMatchObject({ phase: 'talking', answered: 1, name: 'Maria', number: '+358400000001' });
+  });
+
+  it('is declined when she does not want it any more', async () => {
+    const kept = shelf();
+    rememberCall(kept, undefined, live);
+    const p = phone(kept);
+    p.end();
+    expect(phase(p)).toBe('over');
+    const leg = ring({ auto: true });
+    await settled();
+    expect(leg.did).toEqual(['decline 603']);
+  });
+
+  it('is not taken back after she has hung up herself', async () => {
+    const p = phone();
+    ring();
+    await p.answer();
+    p.end();
+    const leg = ring({ auto: true });
+    await settled();
+    expect(leg.did).toEqual(['decline 603']);
+  });
+
+  it('ends when the gateway has found somebody else', () => {
+    const kept = shelf();
+    rememberCall(kept, undefined, live);
+    const p = phone(kept);
+    p.notComing('id-2');
+    expect(phase(p)).toBe('returning');
+    p.notComing('id-1');
+    expect(p.state.get()).toMatchObject({ returning: false, call: { phase: 'over', trouble: { kind: 'call-failed' } } });
+  });
+
+  it('rings when there is no microphone', async () => {
+    const kept = shelf();
+    rememberCall(kept, undefined, live);
+    microphone.open = () => Promise.reject(Object.assign(new Error(), { name: 'NotAllowedError' }));
+    const p = phone(kept);
+    ring({ auto: true });
+    await settled();
+    expect(p.state.get().call).toMatchObject({ phase: 'ringing', trouble: { kind: 'microphone-denied' } });
+  });
+
+  it('goes on with its time when the dead leg was hung up before', async () => {
+    const p = phone();
+    const first = ring();
+    await p.answer();
+    const answered = p.state.get().call?.answered;
+    first.ears?.ended(undefined);
+    ring({ auto: true });
+    await settled();
     expect(p.state.get().call).toMatchObject({ phase: 'talking', answered });
   });
 });

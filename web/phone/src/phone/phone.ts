@@ -8,7 +8,7 @@ import { cleanNumber } from './number';
 import { Speaker } from './speaker';
 import { Store } from './store';
 import { Tones } from './tones';
-import { microphoneTrouble, notRegistered, numberTrouble, soundBlocked, type Trouble } from './trouble';
+import { microphoneTrouble, notRegistered, notReturned, numberTrouble, soundBlocked, type Trouble } from './trouble';
 
 export interface PhoneState {
   line: LineState;
@@ -40,6 +40,9 @@ const real: Parts = {
   speaker: (blocked) => new Speaker(blocked),
 };
 
+/** How soon the gateway notices that a phone was away, milliseconds. */
+const NOTICED_MS = 5_000;
+
 /** How many records of calls are remembered. */
 const RECORDS = 20;
 
@@ -56,22 +59,31 @@ export class Phone {
   private readonly records = new Map<string, CallRecord>();
   /** The call before the reload, until it is back or given up. */
   private lost: LiveCall | undefined;
+  private expecting: ReturnType<typeof setTimeout> | undefined;
+  /** What kind of network the machine is on, where the browser tells. */
+  private network = connection()?.type;
+  /** The call that she does not want back. */
+  private givenUp = '';
   private readonly heartbeat: ReturnType<typeof setInterval>;
 
   constructor(
     issue: Issue,
+    /** What the tab remembers over a reload … */
     private readonly shelf: Shelf,
     preferences: Preferences,
     parts: Parts = real,
+    /** … and the browser over a crash; undefined: nothing. */
+    private readonly lasting?: Shelf,
   ) {
     this.microphone = parts.microphone(preferences.microphone);
     this.speaker = parts.speaker((blocked) => this.trouble(blocked ? soundBlocked : undefined, 'sound-blocked'));
     if (preferences.speaker !== '') this.speaker.choose(preferences.speaker).catch(() => undefined);
     this.line = parts.line(issue, { state: (line) => this.lineChanged(line), rang: (leg) => this.rang(leg) }, instanceId(shelf));
-    this.lost = rememberedCall(shelf, Date.now());
+    this.lost = rememberedCall(Date.now(), shelf, lasting);
     if (this.lost) this.expectReturn(this.lost);
     this.heartbeat = setInterval(() => this.remember(), 2_000);
     addEventListener('online', this.networkChanged);
+    connection()?.addEventListener('change', this.connectionChanged);
     addEventListener('pagehide', this.remember);
   }
 
@@ -82,13 +94,15 @@ export class Phone {
 
   close(): void {
     removeEventListener('online', this.networkChanged);
+    connection()?.removeEventListener('change', this.connectionChanged);
     removeEventListener('pagehide', this.remember);
     clearInterval(this.heartbeat);
+    clearTimeout(this.expecting);
     this.leg?.hangUp();
     this.line.close();
     this.microphone.close();
     this.tones.close();
-    forgetCall(this.shelf);
+    forgetCall(this.shelf, this.lasting);
   }
 
   /** Calls a number as typed or pasted. */
@@ -103,7 +117,7 @@ export class Phone {
 
   private async place(number: string, name: string, show: Shown): Promise<void> {
     const key = `dial-${Date.now()}`;
-    this.forgetLost();
+    this.notLost();
     this.tell({ type: 'dialled', key, at: Date.now(), name, number });
     let stream: MediaStream;
     try {
@@ -144,8 +158,9 @@ export class Phone {
     const call = this.call();
     if (!busy(call)) return;
     if (call.phase === 'ringing') return this.decline();
+    if (call.answered > 0) this.givenUp = call.id; // whatever the gateway makes of it, she does not want it back
     if (this.leg) this.leg.hangUp();
-    else this.giveUp(call.key);
+    else this.giveUp(call);
   }
 
   toggleMute(): void {
@@ -199,13 +214,30 @@ export class Phone {
     const [oldest] = this.records.keys();
     if (this.records.size > RECORDS && oldest !== undefined) this.records.delete(oldest);
     this.tell({ type: 'told', record });
-    if (record.over !== undefined && record.id === this.lost?.id) this.forgetLost();
+    if (record.over !== undefined) this.notComing(record.id);
   }
 
   /** All calls of the agent that go on, by what the gateway knows now: one that is missing will not come back. */
   goingOn(records: readonly CallRecord[]): void {
     for (const record of records) this.told(record);
-    if (this.lost && !records.some((record) => record.id === this.lost?.id)) this.forgetLost();
+    const { lost } = this;
+    if (!lost) return;
+    const record = records.find(({ id }) => id === lost.id);
+    if (!record) this.notComing(lost.id);
+    // The gateway may not have noticed yet that we were away. One that does not say so soon has found somebody else.
+    else if (record.away !== true) this.expectUntil(Date.now() + NOTICED_MS);
+    else this.expectUntil(lost.seen + GRACE_MS);
+  }
+
+  /** The gateway has put the customer through to somebody else, or he has gone. */
+  notComing(id: string): void {
+    if (this.lost?.id !== id) return;
+    const call = this.call();
+    this.notLost();
+    if (call?.phase === 'returning' && call.id === id && !this.leg) {
+      this.tell({ type: 'ended', key: call.key, at: Date.now(), trouble: notReturned });
+      this.tones.ended();
+    }
   }
 
   tryNow(): void {
@@ -229,8 +261,9 @@ export class Phone {
     const mine = this.lost?.id ?? this.call()?.id ?? '';
     // The gateway may make this phone answer only for a call its agent had already taken: nobody else opens her microphone.
     const back = leg.caller.auto && mine !== '' && leg.caller.id === mine;
-    if (busy(this.call()) && !back) return leg.decline(486);
-    if (back && this.leg) this.replaced();
+    if (back && leg.caller.id === this.givenUp) return leg.decline(603);
+    if (back) return this.givenBack(leg);
+    if (busy(this.call())) return leg.decline(486);
 
     const { id, name, number, queue } = leg.caller;
     this.trouble(undefined);
@@ -238,18 +271,32 @@ export class Phone {
     const record = this.records.get(id);
     if (record) this.tell({ type: 'told', record });
     this.take(leg, leg.key);
-    if (back) void this.answer();
-    else this.tones.ring();
+    this.tones.ring();
   }
 
-  /** The gateway gave the same call a new leg, because it lost the old one before we did. */
-  private replaced(): void {
+  /** The gateway gives a call back: after a reload, or because it lost the old leg before we did. */
+  private givenBack(leg: Leg): void {
     const call = this.call();
-    if (!call) return;
-    this.lost = { id: call.id, answered: call.answered, muted: call.muted, seen: Date.now() };
-    this.leg?.abandon();
-    this.leg = undefined;
-    this.tell({ type: 'ended', key: call.key, at: Date.now(), trouble: undefined });
+    if (call && call.id === leg.caller.id && call.answered > 0) {
+      this.lost ??= live(call);
+      this.leg?.abandon();
+      this.leg = undefined;
+    }
+    const { id, name, number } = leg.caller;
+    this.tell({ type: 'given-back', key: leg.key, id, name, number });
+    this.take(leg, leg.key);
+    void this.takeBack(leg);
+  }
+
+  private async takeBack(leg: Leg): Promise<void> {
+    try {
+      const stream = await this.microphone.open();
+      if (this.leg === leg) leg.answer(stream);
+    } catch (error) {
+      if (this.leg !== leg) return;
+      this.tell({ type: 'answer-failed', key: leg.key, trouble: microphoneTrouble(error) });
+      this.tones.ring();
+    }
   }
 
   private take(leg: Leg, key: string): void {
@@ -279,7 +326,7 @@ export class Phone {
       leg.mute(true);
       this.tell({ type: 'muted', key, on: true });
     }
-    this.forgetLost();
+    this.notLost();
     this.remember();
   }
 
@@ -293,7 +340,8 @@ export class Phone {
     if (was?.direction === 'out' && trouble) this.tones.busy();
     else if (talking(was)) this.tones.ended();
     else this.tones.stop();
-    forgetCall(this.shelf);
+    this.notLost();
+    forgetCall(this.shelf, this.lasting);
   }
 
   /** Whether the call is still to be made: she may give up while the browser asks for the microphone. */
@@ -302,9 +350,11 @@ export class Phone {
     return call?.key === key && busy(call);
   }
 
-  private giveUp(key: string): void {
+  /** She ends a call that is being dialled, or one that is not back yet: should it come, it is declined. */
+  private giveUp(call: Call): void {
+    this.notLost();
     this.microphone.close();
-    this.tell({ type: 'ended', key, at: Date.now(), trouble: undefined });
+    this.tell({ type: 'ended', key: call.key, at: Date.now(), trouble: undefined });
   }
 
   /** A call that never left the phone. */
@@ -321,23 +371,40 @@ export class Phone {
   }
 
   private readonly networkChanged = (): void => {
+    this.leg?.networkChanged();
     this.line.networkChanged();
+    this.line.hurry();
+  };
+
+  /** The browser tells of every change of the round trip, too; what counts is Wi-Fi in the place of cellular. */
+  private readonly connectionChanged = (): void => {
+    const type = connection()?.type;
+    if (type !== this.network) this.networkChanged();
+    this.network = type;
   };
 
   private readonly remember = (): void => {
     const call = this.call();
-    if (talking(call) && call.id !== '')
-      rememberCall(this.shelf, { id: call.id, answered: call.answered, muted: call.muted, seen: Date.now() });
+    if (talking(call) && call.id !== '') rememberCall(this.shelf, this.lasting, live(call));
   };
 
   private expectReturn(lost: LiveCall): void {
     this.change({ returning: true });
-    setTimeout(() => this.forgetLost(), lost.seen + GRACE_MS - Date.now());
+    this.tell({ type: 'awaited', key: `lost-${lost.id}`, live: lost });
+    this.expectUntil(lost.seen + GRACE_MS);
   }
 
-  private forgetLost(): void {
+  private expectUntil(at: number): void {
+    clearTimeout(this.expecting);
+    const { lost } = this;
+    if (lost) this.expecting = setTimeout(() => this.notComing(lost.id), at - Date.now());
+  }
+
+  /** No call is to come back, or it is back. */
+  private notLost(): void {
+    clearTimeout(this.expecting);
     this.lost = undefined;
-    if (!talking(this.call())) forgetCall(this.shelf);
+    if (!talking(this.call())) forgetCall(this.shelf, this.lasting);
     this.change({ returning: false });
   }
 
@@ -361,4 +428,13 @@ export class Phone {
     const changed = (Object.keys(part) as (keyof PhoneState)[]).some((key) => !Object.is(now[key], part[key]));
     if (changed) this.state.set({ ...now, ...part });
   }
+}
+
+function live({ id, direction, name, number, queue, answered, muted }: Call): LiveCall {
+  return { id, direction, name, number, queue, answered, muted, seen: Date.now() };
+}
+
+/** The machine's network, where the browser tells of it (https://wicg.github.io/netinfo). */
+function connection(): (EventTarget & { type?: string }) | undefined {
+  return (globalThis as { navigator?: { connection?: EventTarget & { type?: string } } }).navigator?.connection;
 }

@@ -210,6 +210,13 @@ export const notRegistered: Trouble = {
   advice: 'Wait until the dot at the top is green, then call again.',
 };
 
+/** A call that was to come back did not. */
+export const notReturned: Trouble = {
+  kind: 'call-failed',
+  title: 'The call could not be brought back',
+  advice: 'The customer has hung up or is served by a colleague.',
+};
+
 export const sessionOver: Trouble = {
   kind: 'session-over',
   title: 'You have been logged out',

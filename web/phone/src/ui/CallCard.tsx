@@ -60,6 +60,11 @@ export function CallCard({ call, phone, host, online, onRedial }: Props) {
           The sound is interrupted. Reconnecting your call…
         </p>
       )}
+      {call.phase === 'returning' && (
+        <p className="cb-strip" role="status">
+          Getting your call back. They hear music meanwhile.
+        </p>
+      )}
       {call.heldThere && call.phase === 'talking' && <p className="cb-strip cb-strip_calm">They have put you on hold.</p>}
       <Actions call={call} phone={phone} online={online} onRedial={onRedial} />
     </section>
@@ -104,6 +109,12 @@ function Actions({ call, phone, online, onRedial }: Omit<Props, 'host'>) {
       return (
         <div className="cb-call__foot">
           <End phone={phone} text="Cancel" />
+        </div>
+      );
+    case 'returning':
+      return (
+        <div className="cb-call__foot">
+          <End phone={phone} text="End call" />
         </div>
       );
     case 'talking':
@@ -231,7 +242,10 @@ export function phaseText(call: Call): string {
       return 'Calling';
     case 'alerting':
       return 'Ringing';
+    case 'returning':
+      return 'Reconnecting';
     case 'talking':
+      if (call.soundLost) return 'Reconnecting';
       return call.hold === 'held' || call.hold === 'resuming' ? 'On hold' : call.muted ? 'Muted' : 'Connected';
     case 'over':
       return call.answered === 0 && call.direction === 'in' ? 'Missed call' : 'Call ended';

@@ -231,6 +231,7 @@ function Segments({ call, colleagues }: Omit<Props, 'host'>) {
               <span>
                 {length === undefined ? 'Goes on' : spoken(length)}
                 {s.held_seconds > 0 ? ` · ${spoken(s.held_seconds)} on hold` : ' · never on hold'}
+                {(s.absences ?? []).map(({ from, to }) => ` · connection lost for ${spoken(between(from, to) ?? 0)}`)}
               </span>
             </li>
           );
