@@ -82,7 +82,7 @@ func example(t *testing.T) string {
 
 func TestTheExamplesInTheShippedFileAreRight(t *testing.T) {
 	c := mustParse(t, example(t))
-	if len(c.Trunks) != 3 || len(c.Agents) != 1 || len(c.AgentRanges) != 1 || len(c.Queues) != 2 || len(c.Plan.Numbers) != 4 || len(c.Plan.Outbound) != 2 {
+	if len(c.Trunks) != 4 || len(c.Agents) != 1 || len(c.AgentRanges) != 1 || len(c.Queues) != 2 || len(c.Plan.Numbers) != 4 || len(c.Plan.Outbound) != 2 {
 		t.Errorf("the examples are %+v", c)
 	}
 	if len(c.Agents[0].DisplayNumbers) != 2 || c.Queues[0].SmartRouting.Budget != time.Second {

@@ -285,6 +285,17 @@ func (r *reader) readScalar(path string, n ast.Node, v reflect.Value) {
 			return
 		}
 		v.SetInt(int64(i))
+	case reflect.Float64:
+		text, ok := r.scalar(path, n, "a number")
+		if !ok {
+			return
+		}
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			r.bad(path, n, text, "is no number; write it in digits, such as 0.5")
+			return
+		}
+		v.SetFloat(f)
 	default:
 		panic("configs: no reader for " + v.Type().String()) // a field was added without one; the tests read every field
 	}

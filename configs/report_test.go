@@ -72,6 +72,12 @@ func TestEveryProblemNamesPathValueAndCure(t *testing.T) {
 		{"codecs: {trunk: []}", "codecs.trunk (line 1): is empty"},
 		{"codecs: {opus: {complexity: 11}}", "codecs.opus.complexity (line 1): \"11\" is out of bounds; choose 0 to 10"},
 		// trunks
+		{"sip: {tls: [\"127.0.0.1:5061\"]}", `sip.tls (line 1): "127.0.0.1:5061" has no certificate to show`},
+		{"sip: {tls: [\"127.0.0.1:5060\"], certificate: a, key: b}", `sip.tls[0] (line 1): "127.0.0.1:5060" is taken by sip.tcp[0]`},
+		{"sip: {certificate: a.pem}", `sip.certificate (line 1): "a.pem" needs its key`},
+		{"trunks: [{name: line, target: a.example, transport: tls, tls: {ca: nowhere.pem}}]", `is no file that can be found; name a file in PEM with the certificates`},
+		{"trunks: [{name: line, target: a.example, tls: {mutual: true}}]", `trunks[0].tls.mutual (line 1): "true" lets everybody in`},
+		{"trunks: [{name: line, target: a.example, limits: {per_second: many}}]", `trunks[0].limits.per_second (line 1): "many" is no number`},
 		{"trunks: [{name: line, target: a.example, numbers: {form: nationl}}]", `trunks[0].numbers.form (line 1): "nationl" is not one of e164, bare, international, national; did you mean "national"?`},
 		{"trunks: [{name: line, target: a.example, numbers: {form: national}}]", `trunks[0].numbers.form (line 1): "national" needs a country`},
 		{"trunks: [{name: line, target: a.example, numbers: {prefix: abc}}]", `trunks[0].numbers.prefix (line 1): "abc" is not dialled`},
@@ -101,7 +107,7 @@ func TestEveryProblemNamesPathValueAndCure(t *testing.T) {
 		{"trunks: [{name: a, sources: [10.0.0.0/8]}, {name: b, sources: [10.1.2.3/8]}]", "trunks[1].sources[0] (line 1): \"10.1.2.3/8\" is the source of trunks[0].sources[0] already"},
 		{"trunks: [{name: a, sources: [0.0.0.0/0]}]", "trunks[0].sources[0] (line 1): \"0.0.0.0/0\" is the whole world"},
 		{"trunks: [{name: a, target: \"carrier example:5060\"}]", "trunks[0].target (line 1)"},
-		{"trunks: [{name: a, target: \"a:1\", transport: tls}]", `trunks[0].transport (line 1): "tls" is not one of udp, tcp`},
+		{"trunks: [{name: a, target: \"a:1\", transport: sctp}]", `trunks[0].transport (line 1): "sctp" is not one of udp, tcp, tls`},
 		{"trunks: [{name: a, target: \"a:1\", home_region: Finland}]", "trunks[0].home_region (line 1)"},
 		{"trunks: [{name: a, target: \"a:1\", default_number: 0401234567}]", `trunks[0].default_number (line 1): "0401234567" is no E.164 number`},
 		// agents

@@ -12,6 +12,10 @@ import (
 type SIP struct {
 	UDP []string `yaml:"udp"` // host:port to listen on
 	TCP []string `yaml:"tcp"` // host:port to listen on
+	TLS []string `yaml:"tls"` // host:port to listen on, for TLS 1.2 and later
+	// Certificate and its key are files in PEM: what we show to who connects, and to carriers that ask for one.
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
 	// Advertise is the address that Contact and Via show where we listen on a wildcard; empty: the local address that
 	// leads to the far side.
 	Advertise string `yaml:"advertise"`
@@ -57,14 +61,26 @@ func (c *checker) checkSIP() {
 	for i, a := range s.TCP {
 		c.hostPort(fmt.Sprintf("sip.tcp[%d]", i), a, true)
 	}
+	for i, a := range s.TLS {
+		c.hostPort(fmt.Sprintf("sip.tls[%d]", i), a, true)
+	}
+	c.unique(append(slices.Clone(s.TCP), s.TLS...), func(i int) string {
+		if i < len(s.TCP) {
+			return fmt.Sprintf("sip.tcp[%d]", i)
+		}
+		return fmt.Sprintf("sip.tls[%d]", i-len(s.TCP))
+	})
+	c.certificate("sip.certificate", &s.Certificate, &s.Key)
+	if len(s.TLS) > 0 && s.Certificate == "" {
+		c.bad("sip.tls", s.TLS[0], "has no certificate to show; write sip.certificate and sip.key")
+	}
 	c.unique(s.UDP, func(i int) string { return fmt.Sprintf("sip.udp[%d]", i) })
-	c.unique(s.TCP, func(i int) string { return fmt.Sprintf("sip.tcp[%d]", i) })
-	if len(s.UDP)+len(s.TCP) == 0 {
+	if len(s.UDP)+len(s.TCP)+len(s.TLS) == 0 {
 		c.bad("sip.udp", "", "names no address, nor does sip.tcp; give one of them where calls arrive, such as [\"127.0.0.1:5060\"]")
 	}
 	if s.Advertise != "" {
 		c.ip("sip.advertise", s.Advertise)
-		if !slices.ContainsFunc(append(slices.Clone(s.UDP), s.TCP...), wildcard) {
+		if !slices.ContainsFunc(slices.Concat(s.UDP, s.TCP, s.TLS), wildcard) {
 			c.warn("sip.advertise", s.Advertise, "is not used, because no listener is on a wildcard; listen on 0.0.0.0:5060, or leave it out")
 		}
 	}
@@ -101,4 +117,17 @@ func (c *checker) checkSIPTimeouts() {
 		c.between("sip.timeouts.session", t.Session, 90*time.Second, 24*time.Hour)
 	}
 	c.between("sip.timeouts.flow_grace", t.FlowGrace, 0, 10*time.Minute)
+}
+
+// certificate checks a certificate and its key, and makes their names absolute.
+func (c *checker) certificate(path string, certificate, key *string) {
+	if (*certificate == "") != (*key == "") {
+		c.bad(path, *certificate, "needs its key, and a key its certificate; write both files or neither")
+		return
+	}
+	for _, file := range []*string{certificate, key} {
+		if *file = c.absolute(*file); *file != "" {
+			c.file(path, *file, "name a file in PEM")
+		}
+	}
 }

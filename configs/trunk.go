@@ -18,7 +18,7 @@ type Trunk struct {
 	// Sources are the addresses that calls of this trunk come from; that is how it is recognised and all that it needs
 	// to be trusted. The longest matching prefix of all trunks wins.
 	Sources []netip.Prefix `yaml:"sources"`
-	// Target is where our calls go, when it is one place: host or host:port. Transport is udp or tcp; empty: as DNS says, else
+	// Target is where our calls go, when it is one place: host or host:port. Transport is udp, tcp or tls; empty: as DNS says, else
 	// udp.
 	Target    string `yaml:"target"`
 	Transport string `yaml:"transport"`
@@ -52,12 +52,22 @@ type Trunk struct {
 	// Trusted believes what the trunk says in P-Asserted-Identity, Remote-Party-ID, Diversion and History-Info.
 	Trusted bool   `yaml:"trusted"`
 	Limits  Limits `yaml:"limits"`
+	TLS     TLS    `yaml:"tls"`
+}
+
+// TLS is how a trunk speaks it.
+type TLS struct {
+	CA          string `yaml:"ca"`          // file in PEM: who may sign its certificate; empty: whom this machine trusts
+	Certificate string `yaml:"certificate"` // shown to it; empty: sip.certificate
+	Key         string `yaml:"key"`
+	ServerName  string `yaml:"server_name"` // in its certificate; empty: the host of its target
+	Mutual      bool   `yaml:"mutual"`      // it must show a certificate when it connects to us
 }
 
 // Target is one place where the calls of a trunk go.
 type Target struct {
 	Address   string `yaml:"address"`   // host, or host:port
-	Transport string `yaml:"transport"` // udp or tcp; empty: as DNS says, else udp
+	Transport string `yaml:"transport"` // udp, tcp or tls; empty: as DNS says, else udp
 	Priority  int    `yaml:"priority"`  // the lowest first
 	Weight    int    `yaml:"weight"`    // among equals of priority
 }
@@ -106,6 +116,7 @@ func (c *checker) checkTrunks() {
 		c.checkRegistration(path, &all[i])
 		c.checkTargets(path, &all[i])
 		c.checkNumbers(path, &all[i])
+		c.checkTLS(path+".tls", &all[i].TLS)
 		c.checkLimits(path+".limits", &all[i].Limits)
 		if (t.Username == "") != (t.Password == "") {
 			c.bad(path+".username", t.Username, "needs its password, and a password its username; write both or neither")
@@ -199,7 +210,7 @@ func (c *checker) checkTargets(path string, t *Trunk) {
 // transport checks how requests travel; empty is left to DNS.
 func (c *checker) transport(path, value string) {
 	if value != "" {
-		oneOf(c, path, value, "udp", "tcp")
+		oneOf(c, path, value, "udp", "tcp", "tls")
 	}
 }
 
@@ -224,6 +235,19 @@ func (c *checker) trunkKeys(path string, t *Trunk) {
 	oneOf(c, path+".srtp", t.SRTP, SRTPOff, SRTPPreferred, SRTPRequired)
 	if open := slices.IndexFunc(t.Places(), func(p Target) bool { return p.Transport != "tls" }); open >= 0 {
 		c.warn(path+".srtp", string(t.SRTP), "protects sound by keys that "+cmp.Or(t.Places()[open].Transport, "udp")+" carries in the clear; use it only over a network that is trusted or protected itself")
+	}
+}
+
+func (c *checker) checkTLS(path string, t *TLS) {
+	c.certificate(path+".certificate", &t.Certificate, &t.Key)
+	if t.CA = c.absolute(t.CA); t.CA != "" {
+		c.file(path+".ca", t.CA, "name a file in PEM with the certificates of who may sign")
+	}
+	if t.Mutual && t.CA == "" {
+		c.bad(path+".mutual", "true", "lets everybody in whose certificate somebody on this machine's list has signed; write ca as well")
+	}
+	if t.ServerName != "" && !isIP(t.ServerName) && !hostName(t.ServerName) {
+		c.bad(path+".server_name", t.ServerName, "is no host; write the name in the certificate")
 	}
 }
 

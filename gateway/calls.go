@@ -63,7 +63,7 @@ func (p premises) AgentOfUser(user string) (string, bool) {
 // openSignalling opens the SIP endpoint; from here on calls come in.
 func (g *Gateway) openSignalling(context.Context) error {
 	c := g.config().SIP
-	settings := sip.Config{Log: g.log, Metrics: g.metrics, UDP: c.UDP, TCP: c.TCP, UserAgent: c.UserAgent, Realm: c.Realm, Algorithms: c.Digest,
+	settings := sip.Config{Log: g.log, Metrics: g.metrics, UDP: c.UDP, TCP: c.TCP, TLS: c.TLS, Certificate: sip.Certificate{File: c.Certificate, Key: c.Key}, UserAgent: c.UserAgent, Realm: c.Realm, Algorithms: c.Digest,
 		PhoneNetworks: c.PhoneNetworks, Users: g.guard, PhoneTimer: sip.SessionTimer{Expires: c.Timeouts.Session},
 		Timeouts: sip.Timeouts{KeepAlive: c.Timeouts.KeepAlive, FlowGrace: c.Timeouts.FlowGrace},
 		Door:     sip.DoorConfig{Path: "/sip", Origins: g.origins(), TrustedProxies: g.config().HTTP.TrustedProxies, Authenticate: g.guard.Authenticate}}
@@ -95,7 +95,7 @@ func (g *Gateway) openSignalling(context.Context) error {
 		case <-ctx.Done():
 		}
 	})
-	g.log.Info("signalling is open", zap.Strings("udp", c.UDP), zap.Strings("tcp", c.TCP))
+	g.log.Info("signalling is open", zap.Strings("udp", c.UDP), zap.Strings("tcp", c.TCP), zap.Strings("tls", c.TLS))
 	return nil
 }
 

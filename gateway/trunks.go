@@ -37,6 +37,7 @@ func trunkOf(t *configs.Trunk) (sip.Trunk, error) {
 	out.Trusted, out.DefaultNumber = t.Trusted, t.DefaultNumber
 	out.Limits = limits.Config{Calls: l.Calls, PerSecond: l.PerSecond, Burst: l.Burst, Region: t.HomeRegion, Allow: l.Allow, Deny: l.Deny,
 		DenyPremium: l.DenyPremium, DenyShared: l.DenyShared, DenyCountries: l.DenyCountries}
+	out.TLS = sip.TrunkTLS{CA: t.TLS.CA, Certificate: sip.Certificate{File: t.TLS.Certificate, Key: t.TLS.Key}, ServerName: t.TLS.ServerName, Mutual: t.TLS.Mutual}
 	for _, p := range t.Places() {
 		to, err := targets.Parse(p.Address)
 		if err != nil {

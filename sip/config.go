@@ -21,10 +21,13 @@ type Config struct {
 	Log     *zap.Logger           // nil: silent
 	Metrics prometheus.Registerer // nil: not counted anywhere
 
-	UDP, TCP  []string   // listen addresses, "127.0.0.1:5060"; port 0 lets the system choose, Addrs tells which
-	Advertise netip.Addr // what Via and Contact say when a listener is bound to a wildcard; zero: the bound address
-	UserAgent string     // User-Agent and Server; default "Cordboard"
-	Realm     string     // of the digest challenges; default "cordboard"
+	UDP, TCP []string // listen addresses, "127.0.0.1:5060"; port 0 lets the system choose, Addrs tells which
+	TLS      []string // the same, for TLS 1.2 and later
+	// Certificate is shown to who connects by TLS, and to those we connect to who ask for one.
+	Certificate Certificate
+	Advertise   netip.Addr // what Via and Contact say when a listener is bound to a wildcard; zero: the bound address
+	UserAgent   string     // User-Agent and Server; default "Cordboard"
+	Realm       string     // of the digest challenges; default "cordboard"
 	// Algorithms are offered to desk phones in this order, "SHA-256" and "MD5" by default (RFC 8760). Some phones, baresip
 	// 1.0 among them, give up at a challenge they do not know; one that comes back without credentials is offered MD5
 	// alone. Browsers are always offered MD5 alone: JsSIP reads the first challenge only.
@@ -70,6 +73,7 @@ type Trunk struct {
 	// DefaultNumber is named to a trunk that must know who calls, when the number shown is withheld.
 	DefaultNumber call.Number
 	Limits        limits.Config
+	TLS           TrunkTLS
 }
 
 // Register is how a trunk registers at its targets.
@@ -140,6 +144,8 @@ type Timeouts struct {
 	// Silence is how long a trunk's hop may say nothing at all, not even 100, before a call tries the next one. 5 s: four
 	// transmissions over UDP (RFC 3261 timer A), and no caller is patient with a silent line.
 	Silence time.Duration
+	// Certificates is the pause between two looks at whether the files of certificates have changed. 30 s.
+	Certificates time.Duration
 }
 
 func (c Config) withDefaults() Config {
@@ -179,6 +185,7 @@ func (t Timeouts) withDefaults() Timeouts {
 	or(&t.Goodbye, 2*time.Second)
 	or(&t.Dial, 5*time.Second)
 	or(&t.Silence, 5*time.Second)
+	or(&t.Certificates, certificatesChecked)
 	return t
 }
 

@@ -49,7 +49,10 @@ type Endpoint struct {
 	puzzled      *puzzled
 	keeper       *keeper
 	resolver     *targets.Resolver
-	reloading    sync.Mutex // held by Reload
+	reloading    sync.Mutex // held by Reload and ReloadCertificates
+	keys         atomic.Pointer[certificates]
+	feed         *feed
+	lifelines    lifelines
 
 	lines         context.Context // ends before the endpoint, when trunks are to be let go
 	letGo         context.CancelFunc
@@ -91,7 +94,7 @@ func Open(cfg Config, calls Calls) (*Endpoint, error) {
 	e.base, e.stop = context.WithCancelCause(context.Background())
 	e.lines, e.letGo = context.WithCancel(e.base)
 	e.shift = newShift(e.base)
-	e.keeper, e.line = newKeeper(e), newLine()
+	e.keeper, e.line, e.feed = newKeeper(e), newLine(), newFeed()
 	e.buildLayers()
 	if err := e.listen(); err != nil {
 		e.abandon()
@@ -112,6 +115,7 @@ func Open(cfg Config, calls Calls) (*Endpoint, error) {
 	e.awaitSockets()
 	e.run(e.keeper.run)
 	e.run(e.sweep)
+	e.run(e.watchCertificates)
 	for _, t := range e.sources.configured.Load().trunks {
 		t.run()
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -16,7 +17,7 @@ import (
 
 // listener is one address we listen on.
 type listener struct {
-	network string // "udp", "tcp"
+	network string // "udp", "tcp", "tls"
 	packet  net.PacketConn
 	stream  net.Listener
 	addr    netip.AddrPort
@@ -39,12 +40,19 @@ func (e *Endpoint) listen() error {
 		}
 		e.listeners = append(e.listeners, listener{network: "udp", packet: c, addr: addrPortOf(c.LocalAddr())})
 	}
-	for _, a := range e.cfg.TCP {
+	if err := e.listenStream("tcp", e.cfg.TCP); err != nil {
+		return err
+	}
+	return e.listenStream("tls", e.cfg.TLS)
+}
+
+func (e *Endpoint) listenStream(network string, addresses []string) error {
+	for _, a := range addresses {
 		l, err := net.Listen("tcp"+family(a), a)
 		if err != nil {
-			return fmt.Errorf("listen on TCP %s: %w", a, err)
+			return fmt.Errorf("listen on %s %s: %w", sip.NetworkToUpper(network), a, err)
 		}
-		e.listeners = append(e.listeners, listener{network: "tcp", stream: l, addr: addrPortOf(l.Addr())})
+		e.listeners = append(e.listeners, listener{network: network, stream: l, addr: addrPortOf(l.Addr())})
 	}
 	return nil
 }
@@ -68,6 +76,7 @@ func (e *Endpoint) closeListeners() {
 		}
 	}
 	_ = e.line.Close()
+	_ = e.feed.Close()
 }
 
 // serveListeners gives each listener its goroutine. One that ends while we are open ends the endpoint (G2).
@@ -75,14 +84,18 @@ func (e *Endpoint) serveListeners() {
 	for _, l := range e.listeners {
 		e.run(func() {
 			var err error
-			if l.packet != nil {
+			switch l.network {
+			case "udp":
 				err = e.transport.ServeUDP(l.packet)
-			} else {
-				err = e.transport.ServeTCP(&screened{Listener: l.stream, e: e})
+			case "tcp":
+				err = e.transport.ServeTCP(&screened{Listener: l.stream, e: e, network: "tcp"})
+			case "tls":
+				err = e.acceptTLS(l.stream)
 			}
 			e.listenerEnded(l.network, l.addr, err)
 		})
 	}
+	e.run(func() { e.listenerEnded("tls", netip.AddrPort{}, e.transport.ServeTLS(e.feed)) })
 	e.run(func() { e.listenerEnded("ws", netip.AddrPort{}, e.transport.ServeUDP(e.line)) })
 }
 
@@ -117,7 +130,7 @@ func (e *Endpoint) listenerEnded(network string, addr netip.AddrPort, err error)
 	e.fail(fmt.Errorf("%s listener %s: %w", network, addr, err))
 }
 
-// Addrs are the addresses listened on, with their network ("udp", "tcp").
+// Addrs are the addresses listened on: UDP, then TCP, then TLS.
 func (e *Endpoint) Addrs() []net.Addr {
 	var out []net.Addr
 	for _, l := range e.listeners {
@@ -154,7 +167,7 @@ func suits(local, remote netip.Addr) bool {
 
 // anyAddr is some address of ours towards remote, for a Via or Contact nobody connects to.
 func (e *Endpoint) anyAddr(remote netip.Addr) netip.AddrPort {
-	for _, network := range [...]string{"udp", "tcp"} {
+	for _, network := range [...]string{"udp", "tcp", "tls"} {
 		if a := e.listenAddr(network, remote); a.IsValid() {
 			return a
 		}
@@ -184,6 +197,12 @@ func (e *Endpoint) streamTransports() sip.TransportsConfig {
 				return net.Dialer{Timeout: t.Dial, LocalAddr: nonNil(local)}
 			},
 		},
+		TLS: &sip.TransportTLS{TransportTCP: &sip.TransportTCP{
+			ReadTimeout: t.StreamIdle, WriteTimeout: t.Dial,
+			DialerCreate: func(net.Addr) net.Dialer { // see feed
+				return net.Dialer{Control: func(string, string, syscall.RawConn) error { return errFlowGone }}
+			},
+		}},
 		WS: &sip.TransportWS{
 			DialerCreate: func(net.Addr) ws.Dialer {
 				return ws.Dialer{NetDial: func(context.Context, string, string) (net.Conn, error) { return nil, errFlowGone }}
@@ -204,7 +223,8 @@ func nonNil(a net.Addr) net.Addr {
 // descriptors: any error of Accept would end the library's server.
 type screened struct {
 	net.Listener
-	e *Endpoint
+	e       *Endpoint
+	network string
 }
 
 func (s *screened) Accept() (net.Conn, error) {
@@ -227,7 +247,7 @@ func (s *screened) Accept() (net.Conn, error) {
 			_ = c.Close()
 			continue
 		}
-		return &watched{Conn: c, closed: func() { s.e.flowClosed("tcp", addrPortOf(c.RemoteAddr())) }}, nil
+		return &watched{Conn: c, closed: func() { s.e.flowClosed(s.network, addrPortOf(c.RemoteAddr())) }}, nil
 	}
 }
 

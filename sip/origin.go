@@ -78,7 +78,7 @@ func (e *Endpoint) whoIs(f flow) (aor string, ok bool) {
 		if aor, ok := e.door.Session(f.Remote); ok && aor != "" {
 			return aor, true
 		}
-	case "tcp":
+	case "tcp", "tls":
 	default:
 		return "", false
 	}

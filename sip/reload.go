@@ -17,12 +17,17 @@ func (e *Endpoint) Reload(trunks []Trunk, phones []netip.Prefix) error {
 	if err != nil {
 		return err
 	}
+	k, err := e.readKeys(now)
+	if err != nil {
+		return err
+	}
 	n := newNetworks(now, phones)
 	for _, d := range e.dialogs.live() {
 		if a := d.farAddr().Unmap(); a.IsValid() && !n.hold(a) {
 			e.sources.keep(a, longestCall)
 		}
 	}
+	e.keys.Store(k)
 	e.sources.configured.Store(n)
 	for _, t := range before {
 		if !slices.Contains(now, t) {

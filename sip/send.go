@@ -24,7 +24,7 @@ type flow = location.Flow
 
 // hop is where one request goes.
 type hop struct {
-	network string // "udp", "tcp", "ws"
+	network string // "udp", "tcp", "tls", "ws"
 	remote  netip.AddrPort
 	only    bool   // only by the connection that is there already
 	trunk   *trunk // whose hop it is; nil: nobody's
@@ -64,6 +64,11 @@ func (e *Endpoint) address(req *sip.Request, h hop) error {
 	if h.only && !e.alive(flow{Transport: h.network, Remote: h.remote}) {
 		return errFlowGone
 	}
+	if h.network == "tls" && !h.only {
+		if err := e.connect(e.base, h); err != nil {
+			return err
+		}
+	}
 	local, err := e.local(h)
 	if err != nil {
 		return err
@@ -92,15 +97,18 @@ func (e *Endpoint) local(h hop) (netip.AddrPort, error) {
 	switch h.network {
 	case "udp":
 		l = e.listenAddr("udp", h.remote.Addr())
-	case "tcp":
-		l = e.listenAddr("tcp", h.remote.Addr())
+	case "tcp", "tls":
+		l = e.listenAddr(h.network, h.remote.Addr())
 	case "ws":
 		// RFC 7118 section 5.3: nobody can connect back over a browser's socket; the address is for the log only.
 		l = e.anyAddr(h.remote.Addr())
 	default:
 		return l, fmt.Errorf("transport %q is not supported", h.network)
 	}
-	if !l.IsValid() && h.network == "tcp" {
+	if !l.IsValid() && h.network == "tls" && !h.only {
+		return e.lifeline(h)
+	}
+	if !l.IsValid() && h.network != "udp" {
 		l = e.anyAddr(h.remote.Addr()) // a trunk by TCP without a TCP listener: in-dialog requests come on the connection
 	}
 	if !l.IsValid() {
@@ -197,6 +205,9 @@ func (e *Endpoint) nextHop(ctx context.Context, uri *sip.Uri, network string) (h
 		return hop{}, fmt.Errorf("no address in %q", uri.String())
 	}
 	t.Port = uint16(uri.Port)
+	if uri.Scheme == "sips" {
+		t.Transport = targets.TLS
+	}
 	budget, cancel := context.WithTimeout(ctx, dnsBudget)
 	defer cancel()
 	hops, err := e.resolver.Resolve(budget, t)

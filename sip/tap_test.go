@@ -101,10 +101,10 @@ func TestATapHearsWhatABrowserIsTold(t *testing.T) {
 
 func TestATapHearsACallByATCPTrunk(t *testing.T) {
 	s := &ear{}
-	address, accepted := tcpTrunk(t)
+	place, accepted := tcpTrunk(t)
 	e := open(t, nil, func(c *Config) {
 		c.Tap = s
-		c.Trunks = append(c.Trunks, Trunk{Name: "tcp", Targets: at(address + ";transport=tcp")})
+		c.Trunks = append(c.Trunks, Trunk{Name: "tcp", Targets: at(place + ";transport=tcp")})
 	})
 	done := make(chan placed, 1)
 	go func() {

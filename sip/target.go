@@ -74,12 +74,13 @@ func (d *Dialog) hop(ctx context.Context, next *sip.Uri, network string) (hop, e
 	d.mu.Lock()
 	source := d.source
 	d.mu.Unlock()
-	if source.Transport == "tcp" && d.e.alive(source) {
-		return hop{network: "tcp", remote: source.Remote}, nil
+	if (source.Transport == "tcp" || source.Transport == "tls") && d.e.alive(source) {
+		return hop{network: source.Transport, remote: source.Remote, trunk: d.trunk}, nil
 	}
 	h, err := d.e.nextHop(ctx, next, network)
+	h.trunk = d.trunk
 	if err != nil && source.Remote.IsValid() {
-		return hop{network: source.Transport, remote: source.Remote}, nil // a Contact that leads nowhere: back where it came from
+		return hop{network: source.Transport, remote: source.Remote, trunk: d.trunk}, nil // a Contact that leads nowhere: back where it came from
 	}
 	return h, err
 }

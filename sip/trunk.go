@@ -89,6 +89,11 @@ func (e *Endpoint) openTrunks() error {
 	if err != nil {
 		return err
 	}
+	k, err := e.readKeys(all)
+	if err != nil {
+		return err
+	}
+	e.keys.Store(k)
 	e.sources.configured.Store(newNetworks(all, e.cfg.PhoneNetworks))
 	e.cfg.Metrics.MustRegister(newGauges(e))
 	return nil
