@@ -14,10 +14,10 @@ func TestTheKernelsTimerBeatsEveryTickAndWhoComesIsSeatedAtOnce(t *testing.T) {
 	}
 	const beats = 25
 	for range 3 { // the second and the third time the metronome is at rest
-		moments := make(chan time.Time, beats)
+		moments, called := make(chan time.Time, beats), 0
 		m.Join(func(at time.Time) int {
 			moments <- at
-			if len(moments) == beats {
+			if called++; called == beats {
 				close(moments)
 				return 0
 			}
@@ -28,8 +28,9 @@ func TestTheKernelsTimerBeatsEveryTickAndWhoComesIsSeatedAtOnce(t *testing.T) {
 			if late := time.Since(at); late < 0 {
 				t.Errorf("called %v before its moment", -late)
 			}
-			if !last.IsZero() && at.Sub(last) != Tick {
-				t.Errorf("%v between two beats", at.Sub(last))
+			// More than one tick: the machine was busy for so long that the metronome skipped what was late.
+			if step := at.Sub(last); !last.IsZero() && (step <= 0 || step%Tick != 0) {
+				t.Errorf("%v between two beats", step)
 			}
 			last = at
 		}
