@@ -47,7 +47,7 @@ func TestNoRingOfTheKernelsTimerIsLost(t *testing.T) {
 	}
 	defer a.close()
 	var rung, seen atomic.Int64
-	const rings = 20000
+	const rings = 2000
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
