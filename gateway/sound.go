@@ -39,7 +39,11 @@ func (g *Gateway) openSound(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("codecs.opus: %w", err)
 	}
-	s := &sounds{gateway: g, metronome: rtp.NewMetronome(runtime.GOMAXPROCS(0)), coders: coders}
+	metronome, err := rtp.NewKernelMetronome(0)
+	if err != nil {
+		return err
+	}
+	s := &sounds{gateway: g, metronome: metronome, coders: coders}
 	g.opened("metronome", func(context.Context) error { s.metronome.Close(); return nil })
 	panicked := func(p any, stack []byte) {
 		g.log.Error("panic contained", zap.String("in", "sound"), zap.Any("panic", p), zap.ByteString("stack", stack))

@@ -22,7 +22,7 @@ type Encoder interface {
 }
 
 // LossReady is an Encoder that can prepare its packets for loss, at the cost of bits and work. It is told what the far
-// side reports, in percent; before the first report it prepares for what it was made for.
+// side reports, in percent; as long as that reports nothing, what we have lost of its packets. Before, it prepares for none.
 type LossReady interface {
 	ExpectLoss(percent int)
 }

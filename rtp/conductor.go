@@ -66,21 +66,16 @@ const (
 
 func (m *Metronome) run() {
 	defer close(m.share.offer)
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
+	defer m.alarm.close()
 	for m.admit() {
 		phase, at, any := m.earliest()
 		if !any {
-			<-m.wake
+			m.alarm.wait(-1)
 			continue
 		}
 		if wait := time.Until(at); wait > 0 {
-			timer.Reset(wait)
-			select {
-			case <-timer.C:
-			case <-m.wake:
-				continue
-			}
+			m.alarm.wait(wait)
+			continue
 		} else if wait < -slack {
 			m.skip(phase)
 			continue

@@ -1,6 +1,7 @@
 package rtp
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -22,7 +23,7 @@ type Beat func(at time.Time) (next int)
 // plays music. So seats that beat come together at as few moments as can serve them in time, seats that rest are looked
 // after all at once, and while nobody has a seat nothing is woken.
 type Metronome struct {
-	wake   chan struct{} // capacity 1: somebody was called, or closed is set
+	alarm  alarm // rung when somebody was called, or closed is set
 	done   sync.WaitGroup
 	panics atomic.Uint64
 	report atomic.Pointer[func(panicked any, stack []byte)]
@@ -46,12 +47,25 @@ type Seat struct {
 	seating // owned by the conductor
 }
 
-// NewMetronome starts a metronome whose moments are shared by up to so many goroutines; 0 means one per CPU.
-func NewMetronome(hands int) *Metronome {
+// NewMetronome starts a metronome whose moments are shared by up to so many goroutines; 0 means one per CPU. It waits by
+// Go's timers.
+func NewMetronome(hands int) *Metronome { return start(hands, newTimerAlarm()) }
+
+// NewKernelMetronome is NewMetronome with a timer of the kernel, which is what a process should have that transcodes:
+// waiting costs it a fraction. The error is what the system says.
+func NewKernelMetronome(hands int) (*Metronome, error) {
+	a, err := newKernelAlarm()
+	if err != nil {
+		return nil, fmt.Errorf("start the metronome: %w", err)
+	}
+	return start(hands, a), nil
+}
+
+func start(hands int, a alarm) *Metronome {
 	if hands <= 0 {
 		hands = runtime.GOMAXPROCS(0)
 	}
-	m := &Metronome{wake: make(chan struct{}, 1)}
+	m := &Metronome{alarm: a}
 	m.started, m.helpers, m.share.offer = time.Now(), hands-1, make(chan struct{}, hands)
 	m.done.Go(m.run)
 	for range m.helpers {
@@ -91,7 +105,7 @@ func (m *Metronome) Close() {
 	m.mu.Lock()
 	m.closed = true
 	m.mu.Unlock()
-	m.ring()
+	m.alarm.ring()
 	m.done.Wait()
 }
 
@@ -118,14 +132,7 @@ func (m *Metronome) call(s *Seat) {
 	m.mu.Lock()
 	m.called = append(m.called, s)
 	m.mu.Unlock()
-	m.ring()
-}
-
-func (m *Metronome) ring() {
-	select {
-	case m.wake <- struct{}{}:
-	default:
-	}
+	m.alarm.ring()
 }
 
 // strike calls the beat when its time has come and says in how many ticks it is to be called again; 0: the seat is free.

@@ -68,8 +68,10 @@ func (c *Core) receptionReports(now time.Time) []rtcp.ReceptionReport {
 	if !r.begun {
 		return nil
 	}
+	fraction := r.fraction()
+	c.suppose(float64(fraction) / 256)
 	block := rtcp.ReceptionReport{
-		SSRC: r.ssrc, FractionLost: r.fraction(), TotalLost: uint32(min(r.lost(), 0x7fffff)),
+		SSRC: r.ssrc, FractionLost: fraction, TotalLost: uint32(min(r.lost(), 0x7fffff)),
 		LastSequenceNumber: r.top - noSequence, Jitter: uint32(r.jitter),
 	}
 	if !c.far.senderAt.IsZero() {
@@ -114,7 +116,8 @@ func (f *farReport) learn(ours uint32, blocks []rtcp.ReceptionReport, at time.Ti
 			continue
 		}
 		f.lost = float64(b.FractionLost) / 256
-		f.expect()
+		f.reports++
+		f.expect(f.lost)
 		if b.LastSenderReport == 0 {
 			continue
 		}
@@ -125,20 +128,22 @@ func (f *farReport) learn(ours uint32, blocks []rtcp.ReceptionReport, at time.Ti
 	}
 }
 
-// Loss is expected as soon as it is reported. It is forgotten slowly, since it comes back: half a minute of reports in which
-// nothing was lost, and none is expected any more.
+// Loss is expected as soon as it is known of. It is forgotten slowly, since it comes back: half a minute of reports in which
+// a tenth and then nothing was lost, and none is expected any more.
 const (
-	lossAtFirst  = 0.10 // expected before the first report
 	lossFade     = 0.7  // of what was expected remains after each report
 	lossExpected = 0.01 // less is none
 )
 
-func (f *farReport) expect() {
-	if f.reports == 0 {
-		f.expected = lossAtFirst
+func (f *farReport) expect(lost float64) { f.expected = max(lost, lossFade*f.expected) }
+
+// suppose expects what we have lost ourselves, until the far side reports: its packets and ours mostly go the same way.
+// The caller holds mu.
+func (c *Core) suppose(lost float64) {
+	if c.far.reports == 0 {
+		c.far.expect(lost)
+		c.out.expectLoss(c.far.expected)
 	}
-	f.reports++
-	f.expected = max(f.lost, lossFade*f.expected)
 }
 
 // LastControl is when the last RTCP of the far side came; zero: never.

@@ -5,6 +5,7 @@ package rtp_test
 import (
 	"math"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cordboard/cordboard/rtp"
@@ -111,6 +112,81 @@ func TestTranscodingAllocatesNothing(t *testing.T) {
 			t.Errorf("%s: 200 ticks made %d packets", name, sent)
 		}
 	})
+}
+
+// What one says is heard by the other after the jitter buffer, up to a tick until the beat, and what the codecs look ahead.
+func TestTranscodingDelaysWhatIsSaidByTheJitterBufferAndATick(t *testing.T) {
+	for _, d := range directions {
+		for _, step := range []time.Duration{0, 7 * time.Millisecond, 13 * time.Millisecond} { // into the tick
+			synctest.Test(t, func(t *testing.T) {
+				delay := clickDelay(t, d.from, d.to, step)
+				t.Logf("%s, %v into the tick: %v", d.name, step, delay)
+				if least, most := 20*time.Millisecond, 40*time.Millisecond+2*rtp.Tick; delay < least || delay > most {
+					t.Errorf("%s: heard %v after it was said, want %v to %v", d.name, delay, least, most)
+				}
+			})
+		}
+	}
+}
+
+// clickDelay is how long after its arrival a click leaves: where it is in the packets, too.
+func clickDelay(t *testing.T, from, to *rtp.Format, step time.Duration) time.Duration {
+	coders, err := codec.New(codec.Options{Complexity: 5, Bitrate: 24000, FEC: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoder, err := coders.NewEncoder(from, 8000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder, err := coders.NewDecoder(to, 8000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := rtp.NewMetronome(1)
+	defer m.Close()
+	v := &talk{packet: rtp.Packet{SSRC: 1, Format: from}}
+	var heard time.Time
+	pcm := make([]int16, 960)
+	v.stream = rtp.NewStream(rtp.StreamConfig{Metronome: m, Coders: coders, Write: func(packet []byte) error {
+		n, err := decoder.Decode(pcm, packet[12:])
+		if err != nil {
+			t.Error(err)
+		}
+		for i, x := range pcm[:n] {
+			if heard.IsZero() && (x > 4000 || x < -4000) {
+				heard = time.Now().Add(time.Duration(i) * time.Second / 8000)
+			}
+		}
+		return nil
+	}})
+	defer v.stream.Close()
+	v.stream.SetFormat(to, rtp.SendRecv)
+	v.stream.Hear(v)
+	time.Sleep(step)
+	said := time.Time{}
+	for i := range 100 {
+		sound, payload := make([]int16, 160), make([]byte, 1500)
+		if i >= 50 {
+			for j := range sound {
+				sound[j] = int16(12000 * math.Sin(2*math.Pi*500*float64(j)/8000))
+			}
+		}
+		if i == 50 {
+			said = time.Now()
+		}
+		n, err := encoder.Encode(payload, sound)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.packet.Sequence++
+		v.packet.Timestamp += uint32(from.Codec.Clock / 50)
+		v.packet.Arrived, v.packet.Payload = time.Now(), payload[:n]
+		v.sink.Packet(&v.packet)
+		time.Sleep(rtp.Tick)
+	}
+	synctest.Wait()
+	return heard.Sub(said)
 }
 
 // One iteration is 20 ms of one direction: an arriving packet, and the beat that sends one.

@@ -26,10 +26,9 @@ var (
 
 // Options are what an operator may choose.
 type Options struct {
-	Complexity   int  // of the Opus encoder, 0 to 10
-	Bitrate      int  // of the Opus encoder in bit/s; 0: libopus chooses
-	FEC          bool // Opus in-band error correction, towards those who said that they can use it
-	ExpectedLoss int  // percent of packets for which FEC prepares; 0: 10
+	Complexity int  // of the Opus encoder, 0 to 10
+	Bitrate    int  // of the Opus encoder in bit/s; 0: libopus chooses
+	FEC        bool // Opus in-band error correction, towards those who said that they can use it, as far as loss is expected
 }
 
 // Coders makes decoders and encoders. It implements rtp.Coders and is safe for concurrent use.
@@ -47,12 +46,6 @@ func New(o Options) (*Coders, error) {
 	}
 	if o.Bitrate != 0 && (o.Bitrate < 6000 || o.Bitrate > 510000) {
 		return nil, fmt.Errorf("opus bitrate %d bit/s: choose 6000 to 510000, or 0", o.Bitrate)
-	}
-	if o.ExpectedLoss < 0 || o.ExpectedLoss > 100 {
-		return nil, fmt.Errorf("expected loss %d %%: choose 0 to 100", o.ExpectedLoss)
-	}
-	if o.ExpectedLoss == 0 {
-		o.ExpectedLoss = 10
 	}
 	return &Coders{options: o}, nil
 }

@@ -105,11 +105,8 @@ func newOpusEncoder(f *rtp.Format, rate int, o Options, recorded bool) (rtp.Enco
 		lib.SetDTX(false), // a silent stream looks like a dead peer to carriers
 		lib.SetInBandFEC(o.FEC && f.FEC),
 	}
-	switch {
-	case recorded:
+	if recorded {
 		settings = append(settings, lib.SetPacketLossPerc(independence))
-	case o.FEC && f.FEC:
-		settings = append(settings, lib.SetPacketLossPerc(o.ExpectedLoss))
 	}
 	if bitrate > 0 {
 		settings = append(settings, lib.SetBitrate(bitrate))
@@ -124,8 +121,8 @@ func newOpusEncoder(f *rtp.Format, rate int, o Options, recorded bool) (rtp.Enco
 
 func (e *opusEncoder) Rate() int { return e.rate }
 
-// ExpectLoss turns the redundancy up and down. Without loss there is none: it takes a fifth of the work and so many of
-// the bits that speech at 24 kbit/s sounds as it would at 13 without.
+// ExpectLoss turns the redundancy up and down. Without loss there is none, at first as later: it takes a fifth of the
+// work and so many of the bits that speech at 24 kbit/s sounds as it would at 13 without.
 func (e *opusEncoder) ExpectLoss(percent int) {
 	if e.fec {
 		_ = e.lib.SetPacketLossPerc(min(max(percent, 0), 100)) // fails only outside of these

@@ -179,6 +179,7 @@ func TestR8_ALostPacketIsRestoredFromTheNextExactly(t *testing.T) {
 func lossyDecodes(t *testing.T, rate int, pcm []int16) (whole, fec, plc []int16) {
 	t.Helper()
 	e, d := pair(t, formatOpus, rate)
+	e.(rtp.LossReady).ExpectLoss(10)
 	payloads := encode(t, e, pcm)
 	whole = decode(t, d, payloads)
 	lossy := append([][]byte(nil), payloads...)
@@ -280,8 +281,8 @@ func TestRedundancyFollowsTheLossThatIsExpected(t *testing.T) {
 		e, _ := pair(t, formatOpus, rate)
 		pcm := speech(t)[:rate*2]
 		many := len(pcm) / (rate / 50) / 4
-		if n := redundant(encode(t, e, pcm)); n < many {
-			t.Errorf("%d Hz: before any report %d packets are redundant, want %d at least", rate, n, many)
+		if n := redundant(encode(t, e, pcm)); n > 1 {
+			t.Errorf("%d Hz: before any report %d packets are redundant", rate, n)
 		}
 		for _, expected := range []struct{ percent, least, most int }{{0, 0, 1}, {10, many, 1000}, {1000, many, 1000}, {-1, 0, 1}} {
 			e.(rtp.LossReady).ExpectLoss(expected.percent)
