@@ -99,7 +99,7 @@ func TestAPageThatDoesNotKnowTheCallIsAsked(t *testing.T) {
 	if err := page.Open(h.soon()); err != nil {
 		t.Fatal(err)
 	}
-	if e := h.over(leg); e != (call.Ending{By: call.ByAgent, Reason: call.SignalLost}) {
+	if e := h.over(leg); e != (call.Ending{By: call.ByAgent, Reason: call.SignalLost, Code: 481}) {
 		t.Errorf("her leg ended %v", e)
 	}
 }

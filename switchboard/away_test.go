@@ -90,7 +90,7 @@ func TestAnAgentWhoIsHeardAgainIsBack(t *testing.T) {
 		defer h.close()
 		h.waits(30*time.Second, false)
 		customer, anna := h.talking()
-		delete(h.answers, "anna")
+		h.unwilling("anna")
 		anna.wishes <- call.Hold{}
 		time.Sleep(time.Second)
 		anna.wishes <- call.Gone{}
@@ -170,7 +170,7 @@ func TestAnAgentWhoDoesNotComeBack(t *testing.T) {
 				customer := c.begin(h)
 				anna := h.leg(0)
 				time.Sleep(time.Second)
-				delete(h.answers, "anna")
+				h.unwilling("anna")
 				c.stage(h)
 				h.desk.Devices("anna", 0)
 				start := time.Now()
@@ -187,7 +187,7 @@ func TestAnAgentWhoDoesNotComeBack(t *testing.T) {
 					h.Inbound(others, Arrival{ID: "zzz", Dialled: mainNumber, Caller: others.party, At: time.Now()})
 				})
 				time.Sleep(c.after + time.Second)
-				h.answers["bo"] = time.Second
+				h.willing("bo", time.Second)
 				h.works("bo")
 				bo := h.leg(1)
 				time.Sleep(time.Second)
@@ -301,7 +301,7 @@ func anAbsence(t *testing.T, first, who string, at time.Duration) {
 		h.mu.Unlock()
 		if len(legs) > 1 {
 			legs[1].Hangup(lost)
-			delete(h.answers, "anna")
+			h.unwilling("anna")
 			h.desk.Devices("anna", 0)
 		}
 	}

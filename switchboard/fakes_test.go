@@ -193,6 +193,20 @@ func (h *house) Identify(ctx context.Context, _ call.Number) (call.Match, error)
 	}
 }
 
+// willing lets a party answer that soon, from now on.
+func (h *house) willing(who string, after time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.answers[who] = after
+}
+
+// unwilling lets a party answer no more.
+func (h *house) unwilling(who string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.answers, who)
+}
+
 // Dial rings for as long as the party takes.
 func (h *house) Dial(ctx context.Context, i Invitation) (call.Leg, error) {
 	who := i.Agent
@@ -210,8 +224,11 @@ func (h *house) Dial(ctx context.Context, i Invitation) (call.Leg, error) {
 	if h.early && i.Early != nil {
 		i.Early(named("announcement"))
 	}
+	h.mu.Lock()
 	after, will := h.answers[who]
-	if why, no := h.refuses[who]; no {
+	why, no := h.refuses[who]
+	h.mu.Unlock()
+	if no {
 		select {
 		case <-time.After(time.Second):
 			return nil, &call.Ended{Ending: call.Ending{By: call.ByAgent, Reason: why}}
