@@ -57,7 +57,7 @@ func (h *house) overInOne(customer *lab.Call, anna *chromium, absences int) {
 		h.t.Fatal(err)
 	}
 	anna.do(nil, "phase", "over")
-	if r := customer.Ear().Report(); r.SSRCs != 1 || r.Jumps != 0 || r.Unknown != 0 {
+	if r := customer.Ear().Report(); r.SSRCs != 1 || r.Lost != 0 || r.Unknown != 0 {
 		h.t.Errorf("the customer heard %v", r)
 	}
 	h.outcome(answered("Answered"))

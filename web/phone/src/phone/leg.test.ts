@@ -174,6 +174,26 @@ describe('a change of network', () => {
     expect(session.sent).toEqual(['restart']);
   });
 
+  it('is not mended before there is a call: one that is given back rings before its phone is registered', () => {
+    const { session, leg } = setUp();
+    session.established = false;
+    session.connection = null as unknown as typeof session.connection;
+    leg.backOnline();
+    expect(session.sent).toEqual([]);
+  });
+
+  it('finds a new way after a change of network, though ICE has not noticed, once', () => {
+    const { session, leg } = setUp();
+    leg.backOnline();
+    expect(session.sent).toEqual([]);
+    leg.networkChanged();
+    leg.backOnline();
+    expect(session.sent).toEqual(['restart']);
+    session.done?.();
+    leg.backOnline();
+    expect(session.sent).toEqual(['restart']);
+  });
+
   it('W7: does not end the call by ICE "failed", as JsSIP would, but after 30 s without sound', () => {
     const { session, ears } = setUp(false);
     session.ice('disconnected');

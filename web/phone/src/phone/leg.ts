@@ -112,7 +112,8 @@ export class Leg {
 
   /** The phone is registered again: what waited for that goes on. */
   backOnline(): void {
-    if (this.moved || this.soundState() !== 'up') this.restartSound();
+    // A call that is given back rings before the phone knows that it is registered; there is no sound to mend yet.
+    if (this.session.isEstablished() && (this.moved || this.soundState() !== 'up')) this.restartSound();
   }
 
   /** The machine has another network. As soon as the phone is registered again, the sound looks for a new way. */

@@ -59,6 +59,8 @@ export class Phone {
   private readonly records = new Map<string, CallRecord>();
   /** The call before the reload, until it is back or given up. */
   private lost: LiveCall | undefined;
+  /** The microphone, while a call is awaited. */
+  private warm: Promise<MediaStream> | undefined;
   private expecting: ReturnType<typeof setTimeout> | undefined;
   /** What kind of network the machine is on, where the browser tells. */
   private network = connection()?.type;
@@ -235,6 +237,7 @@ export class Phone {
     const call = this.call();
     this.notLost();
     if (call?.phase === 'returning' && call.id === id && !this.leg) {
+      this.microphone.close();
       this.tell({ type: 'ended', key: call.key, at: Date.now(), trouble: notReturned });
       this.tones.ended();
     }
@@ -290,7 +293,7 @@ export class Phone {
 
   private async takeBack(leg: Leg): Promise<void> {
     try {
-      const stream = await this.microphone.open();
+      const stream = await (this.warm?.catch(() => this.microphone.open()) ?? this.microphone.open());
       if (this.leg === leg) leg.answer(stream);
     } catch (error) {
       if (this.leg !== leg) return;
@@ -391,6 +394,9 @@ export class Phone {
   private expectReturn(lost: LiveCall): void {
     this.change({ returning: true });
     this.tell({ type: 'awaited', key: `lost-${lost.id}`, live: lost });
+    // It was open before, and a browser that has just been started takes its time. What is wrong with it, takeBack says.
+    this.warm = this.microphone.open();
+    this.warm.catch(() => undefined);
     this.expectUntil(lost.seen + GRACE_MS);
   }
 
@@ -404,6 +410,7 @@ export class Phone {
   private notLost(): void {
     clearTimeout(this.expecting);
     this.lost = undefined;
+    this.warm = undefined;
     if (!talking(this.call())) forgetCall(this.shelf, this.lasting);
     this.change({ returning: false });
   }

@@ -61,8 +61,8 @@ export function CallCard({ call, phone, host, online, onRedial }: Props) {
         </p>
       )}
       {call.phase === 'returning' && (
-        <p className="cb-strip" role="status">
-          Getting your call back. They hear music meanwhile.
+        <p className="cb-strip cb-strip_calm" role="status">
+          They hear music until you are back.
         </p>
       )}
       {call.heldThere && call.phase === 'talking' && <p className="cb-strip cb-strip_calm">They have put you on hold.</p>}

@@ -8,6 +8,7 @@ const call = (part: Partial<CallDetails>): CallDetails => ({
   direction: 'Inbound',
   customer: { number: '+358400000001' },
   started: '2026-11-22T10:00:00Z',
+  sounds: [],
   talk_seconds: 0,
   wait_seconds: 0,
   attempts: [],
