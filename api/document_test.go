@@ -66,7 +66,7 @@ func TestEveryOperationButLoginNeedsASession(t *testing.T) {
 	}
 	slices.Sort(operations)
 	want := []string{"announce-call", "begin-capture", "create-sip-credentials", "drain", "draw-ladder", "end-capture", "get-call", "get-capture", "get-gateway", "get-ladder", "get-me", "get-quality", "list-active-calls", "list-agents", "list-calls",
-		"list-my-calls", "list-queues", "login", "logout", "reload", "reopen", "set-availability", "watch"}
+		"list-my-calls", "list-queues", "list-trunks", "login", "logout", "reload", "reopen", "set-availability", "watch"}
 	if !slices.Equal(operations, want) {
 		t.Errorf("operations %q\nwant %q", operations, want)
 	}

@@ -156,6 +156,15 @@ type fakeOperations struct {
 
 func (f *fakeOperations) Reload(context.Context) (Reloaded, error) { return f.done, f.bad }
 
+func (f *fakeOperations) Trunks() []Trunk {
+	now := time.Now()
+	return []Trunk{
+		{Name: "carrier", Calls: 3, MostCalls: 30, Hops: []TrunkHop{{Address: "tls:192.0.2.1:5061", Host: "sbc.carrier.example", Health: "down", Since: now, Heard: &now, Fails: 2, Why: "503"}},
+			Register: &TrunkRegistration{AOR: "sip:us@carrier.example", State: "waiting", Since: now, Next: &now, Why: "503 Service Unavailable"}},
+		{Name: "in", Hops: []TrunkHop{}},
+	}
+}
+
 func (f *fakeOperations) Standing() Standing {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -22,6 +22,8 @@ type Operations interface {
 	Drain()
 	// Reopen takes new calls again. The error says why that is too late.
 	Reopen() error
+	// Trunks says how the lines to the world stand, in the order of the configuration.
+	Trunks() []Trunk
 	// Reload reads the configuration anew. An error is a *BadConfig: nothing has changed then.
 	Reload(ctx context.Context) (Reloaded, error)
 }

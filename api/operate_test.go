@@ -40,6 +40,16 @@ func TestAReloadSaysWhatItChangedOrWhatIsWrong(t *testing.T) {
 	h.wantProblem(403, h.in("sue"), "POST", "/gateway/reload", nil, "admin")
 }
 
+func TestAnAdministratorSeesHowTheTrunksStand(t *testing.T) {
+	h := newHouse(t)
+	var got struct{ Trunks []Trunk }
+	h.want(200, h.in("root"), "GET", "/trunks", nil, &got)
+	if len(got.Trunks) != 2 || got.Trunks[0].Hops[0].Why != "503" || got.Trunks[0].Register.State != "waiting" || got.Trunks[1].Hops == nil || got.Trunks[1].Register != nil {
+		t.Errorf("%+v", got.Trunks)
+	}
+	h.wantProblem(403, h.in("sue"), "GET", "/trunks", nil, "admin")
+}
+
 func TestNobodyButAnAdministratorTouchesTheGateway(t *testing.T) {
 	h := newHouse(t)
 	for _, who := range []string{"anna", "sue"} {

@@ -89,6 +89,7 @@ func (a *API) register(api huma.API) {
 	a.registerTraces(api, session)
 	a.registerCaptures(api, session)
 	a.registerOperations(api, session)
+	a.registerTrunks(api, session)
 }
 
 // with bounds what an operation reads.

@@ -364,6 +364,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/trunks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the lines to the world stand
+         * @description Their addresses with health and last failure, their registrations, and how many calls they have.
+         */
+        get: operations["list-trunks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1026,6 +1046,79 @@ export interface components {
              * @description Packets
              */
             sent: number;
+        };
+        Trunk: {
+            /**
+             * Format: int64
+             * @description Calls up or ringing, both directions
+             */
+            calls: number;
+            /** @description Addresses that our calls go to; none: the trunk is for incoming calls only, or its name cannot be resolved */
+            hops: components["schemas"]["TrunkHop"][];
+            /**
+             * Format: int64
+             * @description How many there may be; absent: any number
+             */
+            most_calls?: number;
+            name: string;
+            /** @description Absent: the trunk does not register */
+            registration?: components["schemas"]["TrunkRegistration"];
+        };
+        TrunkHop: {
+            /** @example udp:192.0.2.1:5060 */
+            address: string;
+            /**
+             * Format: int64
+             * @description Failures in a row
+             */
+            fails: number;
+            /**
+             * @description trial: it was down, and the next call tells
+             * @enum {string}
+             */
+            health: "up" | "down" | "trial";
+            /**
+             * Format: date-time
+             * @description When a request to it last ended; absent: never
+             */
+            heard?: string;
+            /** @description The configured name that led there */
+            host: string;
+            /** Format: date-time */
+            since: string;
+            /**
+             * Format: double
+             * @description From the last OPTIONS to its answer, in milliseconds
+             */
+            took_ms?: number;
+            /** @description What the last request came to, when that was a failure */
+            why?: string;
+        };
+        TrunkRegistration: {
+            /** @description What is registered */
+            aor: string;
+            /**
+             * Format: date-time
+             * @description When we ask again
+             */
+            next?: string;
+            /** Format: date-time */
+            since: string;
+            /**
+             * @description asking: a REGISTER is out; waiting: until next; refused: the registrar does not want us
+             * @enum {string}
+             */
+            state: "asking" | "registered" | "waiting" | "refused" | "stopped";
+            /**
+             * Format: date-time
+             * @description When the binding expires; absent: there is none
+             */
+            until?: string;
+            /** @description What went wrong last, also while a binding still holds */
+            why?: string;
+        };
+        TrunksOutputBody: {
+            trunks: components["schemas"]["Trunk"][];
         };
         User: {
             /**
@@ -2346,6 +2439,53 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+        };
+    };
+    "list-trunks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrunksOutputBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorModel"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
