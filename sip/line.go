@@ -93,13 +93,12 @@ type browser struct {
 	e *Endpoint
 }
 
-// WriteMsg sends a message as one frame.
+// WriteMsg sends a message as one frame. The tap is told first, as by tapped.
 func (b browser) WriteMsg(m sip.Message) error {
-	err := b.Send(func(w io.StringWriter) { m.StringWrite(w) })
-	if err == nil && b.e.cfg.Tap != nil {
+	if b.e.cfg.Tap != nil {
 		b.e.written("ws", b.Remote(), []byte(m.String()))
 	}
-	return err
+	return b.Send(func(w io.StringWriter) { m.StringWrite(w) })
 }
 
 // Ref says that there is a reference, whatever is added.

@@ -110,10 +110,8 @@ type tapped struct {
 	e *Endpoint
 }
 
+// WriteTo tells before it writes: the answer may be heard before the writer goes on, and the tap would be told of it first.
 func (t tapped) WriteTo(b []byte, to net.Addr) (int, error) {
-	n, err := t.PacketConn.WriteTo(b, to)
-	if err == nil {
-		t.e.written("udp", addrPortOf(to), b)
-	}
-	return n, err
+	t.e.written("udp", addrPortOf(to), b)
+	return t.PacketConn.WriteTo(b, to)
 }
