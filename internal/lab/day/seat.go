@@ -11,12 +11,17 @@ import (
 // seat is an agent whom one story has to itself.
 type seat struct {
 	*Day
+	ctx        context.Context // of the story that is told with her, see stuck
 	user       string
 	number     string
 	browser    *lab.Browser // nil: she has a desk phone
 	desk       *lab.Phone
 	registered time.Time
 }
+
+// stuck is how much longer than a single wait a whole story may take: what is never answered is a fault, not a day without
+// end.
+const stuck = 4
 
 // A browser registers for ten minutes (lab.Browser.Open), and again in good time.
 const again = 4 * time.Minute
@@ -52,12 +57,18 @@ func (s *seat) close() error {
 // tell tells one story with her and lets her rest.
 func (s *seat) tell(k kind) error {
 	if s.browser != nil && time.Since(s.registered) > again {
-		if _, err := s.browser.Register(s.ctx, 10*time.Minute); err != nil {
+		if _, err := s.browser.Register(s.Day.ctx, 10*time.Minute); err != nil {
 			return err
 		}
 		s.registered = time.Now()
 	}
+	ctx, cancel := context.WithTimeoutCause(s.Day.ctx, stuck*s.Patience, fmt.Errorf("stuck for %s", stuck*s.Patience))
+	defer cancel()
+	s.ctx = ctx
 	err := k.told(s)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	}
 	s.forget()
 	if s.Rests != nil && err == nil {
 		err = s.Rests(s.user)
@@ -88,10 +99,10 @@ func (s *seat) next(ctx context.Context) (*lab.Call, error) {
 
 // customer places a call from outside.
 func (s *seat) customer(number string, o lab.CallOptions) (*lab.Call, error) {
-	c, err := s.callers.Call(context.WithoutCancel(s.ctx), "sip:"+number+"@"+s.SIP, o)
+	c, err := s.callers.Call(context.WithoutCancel(s.Day.ctx), "sip:"+number+"@"+s.SIP, o)
 	if err == nil {
 		s.calls.Add(1)
-		context.AfterFunc(s.ctx, c.Cancel)
+		context.AfterFunc(s.Day.ctx, c.Cancel)
 	}
 	return c, err
 }
