@@ -8,6 +8,8 @@ import (
 
 	"github.com/emiago/sipgo/sip"
 	"go.uber.org/zap"
+
+	"github.com/cordboard/cordboard/sip/field"
 )
 
 // Invitation is a call that we place.
@@ -116,7 +118,7 @@ func (e *Endpoint) caller(inv Invitation, w *way) (*Dialog, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.dialled = unescapeUser(d.target.User)
+	d.dialled = field.Unescape(d.target.User)
 	d.network, d.source = h.network, flow{Transport: h.network, Remote: h.remote}
 	return d, nil
 }
@@ -170,7 +172,7 @@ func (d *Dialog) aimAtDevice(inv Invitation, dev Device) (hop, error) {
 		}
 		host = local.Addr().String()
 	}
-	d.local.display, d.local.uri = quotedText(inv.From.Display), sip.Uri{Scheme: "sip", User: escapeUser(inv.From.User), Host: host}
+	d.local.display, d.local.uri = quotedText(inv.From.Display), sip.Uri{Scheme: "sip", User: field.EscapeUser(inv.From.User), Host: host}
 	if inv.Privacy {
 		// RFC 3323 section 4.1.1.3.
 		d.local.display, d.local.uri = "Anonymous", sip.Uri{Scheme: "sip", User: "anonymous", Host: "anonymous.invalid"}

@@ -2,12 +2,12 @@ package sip
 
 import (
 	"crypto/rand"
-	"fmt"
 	"mime"
-	"strconv"
 	"strings"
 
 	"github.com/emiago/sipgo/sip"
+
+	"github.com/cordboard/cordboard/sip/field"
 )
 
 // allMethods are the methods we know by name; those of allow we serve.
@@ -207,39 +207,6 @@ func unquotedText(s string) string {
 	return b.String()
 }
 
-// escapeUser percent-encodes what may not stand in the user part of a URI (RFC 3261 section 25.1, user).
-func escapeUser(s string) string {
-	const plain = "-_.!~*'()&=+$,;?/"
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(plain, c) >= 0 {
-			b.WriteByte(c)
-			continue
-		}
-		fmt.Fprintf(&b, "%%%02X", c)
-	}
-	return b.String()
-}
-
-func unescapeUser(s string) string {
-	if !strings.Contains(s, "%") {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+2 < len(s) {
-			if v, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
-				b.WriteByte(byte(v))
-				i += 2
-				continue
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
-}
-
 // contentType is the media type without parameters, in lower case.
 func contentType(value string) string {
 	t, _, err := mime.ParseMediaType(value)
@@ -251,9 +218,9 @@ func contentType(value string) string {
 
 // addressOf reads a From or To header.
 func addressOf(display string, uri *sip.Uri) Address {
-	a := Address{Display: unquotedText(display), User: unescapeUser(uri.User), Host: uri.Host}
+	a := Address{Display: unquotedText(display), User: field.Unescape(uri.User), Host: uri.Host}
 	if uri.Scheme == "tel" { // RFC 3966
-		a.User, a.Host = unescapeUser(uri.Raw()), ""
+		a.User, a.Host = field.Unescape(uri.Raw()), ""
 	}
 	a.User = plainNumber(a.User)
 	return a

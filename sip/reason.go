@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/cordboard/cordboard/sip/field"
 )
 
 // Cause is one value of a Reason header field (RFC 3326).
@@ -30,7 +32,7 @@ func Causes(reason string) []Cause {
 				n, err := strconv.ParseUint(v, 10, 16)
 				c.Code, known = int(n), err == nil
 			case "text":
-				c.Text = unquotedText(strings.TrimSuffix(strings.TrimPrefix(v, `"`), `"`))
+				c.Text = field.Unquote(v)
 			}
 		}
 		if known {

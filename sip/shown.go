@@ -40,7 +40,7 @@ func (d *Dialog) Introduction() Introduction {
 // number that was dialled elsewhere (RFC 7315 section 4.2, RFC 3261 section 8.1.1.2).
 func (d *Dialog) calledURI() string {
 	uri := d.invite.Recipient.String()
-	if d.trunk.registration == nil || unescapeUser(d.invite.Recipient.User) != d.trunk.Register.User {
+	if d.trunk.registration == nil || field.Unescape(d.invite.Recipient.User) != d.trunk.Register.User {
 		return uri
 	}
 	for _, said := range [...]string{header(d.invite, "P-Called-Party-ID"), header(d.invite, "To")} {
@@ -78,7 +78,7 @@ func fromOf(s caller.Shown) (party, error) {
 
 // requestURI is whom a hop is asked for.
 func (t *trunk) requestURI(number, host string, port int) sip.Uri {
-	uri := sipURI(escapeUser(t.Numbers.Write(call.Number(number))), host, port)
+	uri := sipURI(field.EscapeUser(t.Numbers.Write(call.Number(number))), host, port)
 	if t.Caller.UserPhone {
 		uri.UriParams = sip.HeaderParams{{K: "user", V: "phone"}}
 	}

@@ -132,7 +132,7 @@ func empty() []string {
 
 // steady are those that must be as they were.
 func steady() []string {
-	return []string{"cordboard_browser_sockets", "cordboard_sip_devices", "cordboard_sip_panics_total", "cordboard_browser_media_panics_total"}
+	return []string{"cordboard_browser_sockets", "cordboard_sip_devices", "cordboard_sip_panics_total", "cordboard_media_panics_total"}
 }
 
 // settled waits until nothing of a call is going on any more, and looks.
@@ -142,6 +142,11 @@ func (g *gateway) settled(ctx context.Context, d *day.Day, name string) (state, 
 	for deadline := time.Now().Add(time.Minute); ; {
 		if s.gauges, err = g.metrics(ctx, page); err != nil {
 			return s, err
+		}
+		for _, name := range append(empty(), steady()...) {
+			if _, told := s.gauges[name]; !told {
+				return s, fmt.Errorf("the gateway has no metric %s: it was renamed, or never set", name)
+			}
 		}
 		busy := false
 		for _, name := range empty() {
